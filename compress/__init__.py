@@ -1,0 +1,1 @@
+"""Benchmark regression suite for model compression: claims about compressed models, measured, judged and gated."""

@@ -1,0 +1,78 @@
+"""A subject: a model to compress, with its data and its task. Plain data; nothing heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import DataError
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Arrays of one task, made read-only on construction so that a slip raises.
+
+    Shapes by example: ``train_x (2000, 28, 28, 1)`` float32, ``train_y (2000,)`` int64, and the same for
+    ``evaluation_x`` and ``evaluation_y``. Training samples may be trained on and calibrated with; evaluation samples
+    are only ever scored.
+
+    Raises `DataError` when inputs and labels differ in length, or either half is empty.
+    """
+
+    name: str
+    train_x: NDArray[np.float32]
+    train_y: NDArray[np.int64]
+    evaluation_x: NDArray[np.float32]
+    evaluation_y: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        for half in ("train", "evaluation"):
+            x, y = getattr(self, f"{half}_x"), getattr(self, f"{half}_y")
+            if len(x) != len(y) or len(x) == 0:
+                raise DataError(f"data set {self.name!r}: {half} has {len(x)} inputs and {len(y)} labels")
+            x.flags.writeable = False
+            y.flags.writeable = False
+
+    def calibration(self, samples: int = 100, seed: int = 0) -> NDArray[np.float32]:
+        """Return `samples` training inputs drawn without replacement, (samples, ...); never an evaluation input.
+
+        100 is what Saxena et al. 2024 (III-A) calibrate with. Raises `DataError` when the training half is smaller.
+        """
+        if not 0 < samples <= len(self.train_x):
+            raise DataError(f"data set {self.name!r}: cannot draw {samples} of {len(self.train_x)} training samples")
+        chosen = np.random.default_rng(seed).choice(len(self.train_x), samples, replace=False)
+        return self.train_x[np.sort(chosen)]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a subject is retrained after a step that damaged it (Ishtiaq et al., III: 12 epochs, batch 128, Adam)."""
+
+    epochs: int = 12
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to compress, the data it is calibrated, retrained and scored on, and how it is retrained.
+
+    ``model`` and ``data`` are module-level functions (they are called by name in another process). ``identity`` is a
+    digest of everything the two return depends on - architecture source, weight file, data file, split - cheap
+    enough to be asked on every run; artifacts are cached by it.
+    """
+
+    name: str
+    model: Callable[[], keras.Model]
+    data: Callable[[], Dataset]
+    identity: Callable[[], str]
+    parameters: int
+    training: Training = Training()
+    task: str = "classification"
