@@ -1,0 +1,93 @@
+"""The statistics that judge quality: paired tests, intervals, and the smallest drop a sample can show.
+
+Sources: McNemar 1947 (exact, by the binomial); Bonett and Price 2012 (adjusted Wald interval of a paired difference);
+Wilson 1927 (interval of a proportion); Wilcoxon 1945 (signed rank).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Right and wrong of two models on the same samples: how many only the old, or only the new one, got right."""
+
+    n: int
+    only_old: int
+    only_new: int
+
+    @classmethod
+    def of(cls, old: NDArray[np.bool_], new: NDArray[np.bool_]) -> Paired:
+        """Return the counts of ``old (n,)`` and ``new (n,)``. Raises `ValueError` when they differ in length."""
+        if old.shape != new.shape:
+            raise ValueError(f"outcomes of {old.shape} and {new.shape} samples cannot be paired")
+        return cls(len(old), int((old & ~new).sum()), int((~old & new).sum()))
+
+    @property
+    def drop(self) -> float:
+        """Accuracy lost from old to new, as a fraction of the samples; negative when gained."""
+        return (self.only_old - self.only_new) / self.n
+
+    @property
+    def discordance(self) -> float:
+        """Fraction of the samples on which the two disagree about being right."""
+        return (self.only_old + self.only_new) / self.n
+
+    def mcnemar_p(self) -> float:
+        """Return the exact one-sided p value of "new is no worse than old" (0.5-binomial on the discordant samples)."""
+        discordant = self.only_old + self.only_new
+        return float(stats.binom.sf(self.only_old - 1, discordant, 0.5)) if discordant else 1.0
+
+    def drop_interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Return the limits of the drop, each one-sided at `confidence` (Bonett and Price: one added to each count)."""
+        gone, come = (self.only_old + 1) / (self.n + 2), (self.only_new + 1) / (self.n + 2)
+        z = float(stats.norm.ppf(confidence))
+        half = z * float(np.sqrt((gone + come - (gone - come) ** 2) / (self.n + 2)))
+        return gone - come - half, gone - come + half
+
+
+def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the limits of a proportion, each one-sided at `confidence`, as fractions."""
+    z = float(stats.norm.ppf(confidence))
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def minimum_detectable_drop(n: int, discordance: float, alpha: float = 0.01, power: float = 0.9) -> float:
+    """Return the smallest true drop, as a fraction, that McNemar's test would find with probability `power`.
+
+    `discordance` is the fraction of the `n` samples that flip either way without any true drop (half each way); the drop
+    comes on top. Computed exactly: the sum over the binomial number of discordant samples.
+    """
+
+    def found(drop: float) -> float:
+        total = min(1.0, discordance + drop)
+        only_old = (discordance / 2 + drop) / total if total else 0.0
+        low, high = stats.binom.ppf([1e-9, 1 - 1e-9], n, total).astype(int)
+        discordant = np.arange(low, high + 1)
+        critical = stats.binom.isf(alpha, discordant, 0.5) + 1
+        return float((stats.binom.pmf(discordant, n, total) * stats.binom.sf(critical - 1, discordant, only_old)).sum())
+
+    low, high = 0.0, 1.0 - discordance
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (low, middle) if found(middle) >= power else (middle, high)
+    return high
+
+
+def noise_grew_p(old: NDArray[np.float32], new: NDArray[np.float32]) -> float:
+    """Return the one-sided Wilcoxon p value of "the outputs' noise did not grow", paired on the same samples.
+
+    ``old (n,)`` and ``new (n,)`` are squared distances from the reference; 1.0 when they are all equal.
+    """
+    difference = np.sqrt(new.astype(np.float64)) - np.sqrt(old.astype(np.float64))
+    if not difference.any():
+        return 1.0
+    return float(stats.wilcoxon(difference, alternative="greater", method="approx").pvalue)

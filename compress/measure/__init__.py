@@ -1,0 +1,1 @@
+"""Measure an artifact: size, speed, memory, quality."""

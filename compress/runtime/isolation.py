@@ -1,0 +1,98 @@
+"""Run a model file in a process of its own, so that a crash, a hang or an out-of-memory kill is an answer.
+
+A malformed model can crash its runtime, and a runtime can hang; neither may end the suite.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import RuntimeCrash
+
+DEADLINE_S = 300.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a model file did in a fresh process.
+
+    `outputs` by example: ``(3000, 10)`` float32, one row an evaluation sample. ``latency_s`` are single calls, one
+    thread, in the order they were made; ``first_call_s`` is the one before them; ``load_time_s`` is opening the file
+    until the first call could be made, imports excluded. Memory is the resident set's peak, before and after.
+    """
+
+    outputs: NDArray[np.float32]
+    load_time_s: float
+    first_call_s: float
+    latency_s: tuple[float, ...]
+    memory_before_bytes: int
+    peak_memory_bytes: int
+    versions: dict[str, str]
+
+
+def run_isolated(
+    model: Path,
+    runtime: str,
+    inputs: Path,
+    *,
+    threads: int = 1,
+    latency_budget_s: float = 0.2,
+    deadline_s: float = DEADLINE_S,
+    memory_limit_bytes: int = 0,
+) -> Run:
+    """Load `model` in a new process, time it, run it over all of `inputs` (an ``.npy`` file), and return what it did.
+
+    Raises `RuntimeCrash` that names the file, how far the process got and what ended it: a signal, the deadline, or
+    the runtime's own error. `memory_limit_bytes` caps the process's address space (0: no cap).
+    """
+    with tempfile.TemporaryDirectory(prefix="compress-run-") as name:
+        folder = Path(name)
+        job = {
+            "model": str(model),
+            "runtime": runtime,
+            "inputs": str(inputs),
+            "threads": threads,
+            "latency_budget_s": latency_budget_s,
+            "memory_limit_bytes": memory_limit_bytes,
+        }
+        (folder / "job.json").write_text(json.dumps(job))
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        command = [sys.executable, "-m", "compress.runtime.worker", str(folder)]
+        try:
+            done = subprocess.run(  # noqa: S603 - the interpreter itself, with a folder made here
+                command, capture_output=True, text=True, timeout=deadline_s, env=environment, errors="replace"
+            )
+        except subprocess.TimeoutExpired:
+            raise RuntimeCrash(f"{model}: hung; no answer within {deadline_s:g} s while {_stage(folder)}") from None
+        if done.returncode != 0:
+            raise RuntimeCrash(f"{model}: {_cause(done.returncode, done.stderr)} while {_stage(folder)}")
+        result = json.loads((folder / "result.json").read_text())
+        outputs = np.load(folder / "outputs.npy", allow_pickle=False)
+    return Run(outputs=outputs, **{**result, "latency_s": tuple(result["latency_s"])})
+
+
+def _stage(folder: Path) -> str:
+    try:
+        return (folder / "stage").read_text()
+    except OSError:
+        return "starting the process"
+
+
+def _cause(returncode: int, stderr: str) -> str:
+    if returncode < 0:
+        name = signal.Signals(-returncode).name
+        hint = " (out of memory, or killed by someone)" if name == "SIGKILL" else ""
+        return f"the runtime was killed by {name}{hint}"
+    lines = [line for line in stderr.strip().splitlines() if line.strip()]
+    last = lines[-1] if lines else f"exit code {returncode}"
+    return f"the runtime ran out of memory ({last})" if last.startswith("MemoryError") else f"the runtime said {last!r}"

@@ -1,0 +1,87 @@
+"""The child side of isolation: run one model file in a fresh process and write down what happened.
+
+Started as ``python -m compress.runtime.worker FOLDER`` by `compress.runtime.isolation`, which holds the contract. The
+folder holds ``job.json``; the worker leaves ``stage`` (how far it got), ``result.json`` and ``outputs.npy``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from compress.runtime.session import open_session
+
+
+def peak_memory_bytes() -> int:
+    """Return the largest resident set that this process image has had, in bytes.
+
+    Linux's VmHWM belongs to the image; `getrusage` is inherited across exec and would report the parent's peak.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+def main(folder: Path) -> None:
+    """Run the job in `folder`; whatever kills this process leaves the stage it died in behind."""
+    job = json.loads((folder / "job.json").read_text())
+
+    def stage(name: str) -> None:
+        (folder / "stage").write_text(name)
+
+    if job["memory_limit_bytes"]:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (job["memory_limit_bytes"], job["memory_limit_bytes"]))
+    stage("importing the runtime")
+    open_session.prepare(job["runtime"])
+    inputs = np.load(job["inputs"], mmap_mode="r", allow_pickle=False)
+    memory_before = peak_memory_bytes()
+
+    stage("loading the model")
+    started = time.perf_counter()
+    session = open_session(Path(job["model"]), job["runtime"], threads=job["threads"])
+    load_time_s = time.perf_counter() - started
+
+    stage("running one inference")
+    call = session.bind(np.asarray(inputs[:1]))
+    started = time.perf_counter()
+    call()
+    first_call_s = time.perf_counter() - started
+
+    stage("timing inferences")
+    latency_s: list[float] = []
+    deadline = time.perf_counter() + job["latency_budget_s"]
+    while len(latency_s) < 5 or (time.perf_counter() < deadline and len(latency_s) < 2000):
+        started = time.perf_counter()
+        call()
+        latency_s.append(time.perf_counter() - started)
+
+    stage("running the evaluation samples")
+    outputs = np.asarray(session.invoke(np.asarray(inputs)), np.float32)
+    np.save(folder / "outputs.npy", outputs, allow_pickle=False)
+    result = {
+        "load_time_s": load_time_s,
+        "first_call_s": first_call_s,
+        "latency_s": latency_s,
+        "memory_before_bytes": memory_before,
+        "peak_memory_bytes": peak_memory_bytes(),
+        "versions": session.versions,
+    }
+    # the rename is the worker's last word: a result that exists is whole
+    (folder / "result.json.part").write_text(json.dumps(result))
+    os.replace(folder / "result.json.part", folder / "result.json")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
