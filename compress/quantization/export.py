@@ -1,0 +1,170 @@
+"""The last step of a recipe: a Keras 3 model written as a file for LiteRT, ONNX Runtime or Keras.
+
+Precisions after Saxena et al. 2024, section III-A: float32, dynamic range (int8 weights), float16 weights, full
+integer int8 calibrated on 100 training samples, and int8 weights with int16 activations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import RecipeError
+
+if TYPE_CHECKING:
+    import keras
+
+    from compress.subject import Dataset
+
+Precision = Literal["float32", "dynamic_range", "float16", "int8", "int16x8"]
+Engine = Literal["converter", "ai_edge"]
+Granularity = Literal["channel", "tensor"]
+
+
+@dataclass(frozen=True)
+class Float32:
+    """The model as it is: what ratios are taken against. On Keras, ``.weights.h5`` with the weights only."""
+
+    runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx", "keras"})
+
+    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:  # noqa: ARG002
+        """Return the bytes of the file for `runtime`."""
+        if runtime == "keras":
+            from compress.quantization.keras_file import write_weights
+
+            return write_weights(model)
+        return _write("float32", self.runtimes, model, runtime)
+
+
+@dataclass(frozen=True)
+class DynamicRange:
+    """Int8 weights, float32 activations that the runtime quantizes as it goes.
+
+    LiteRT's converter leaves tensors under 1,024 elements in float32; ``ai_edge`` does not.
+    """
+
+    engine: Engine = "converter"
+
+    runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx"})
+
+    def __post_init__(self) -> None:
+        _check("engine", self.engine, Engine)
+
+    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:  # noqa: ARG002
+        """Return the bytes of the file for `runtime`."""
+        return _write("dynamic_range", self.runtimes, model, runtime, engine=self.engine)
+
+
+@dataclass(frozen=True)
+class Float16:
+    """Float16 weights; inputs and outputs stay float32. ``ai_edge`` leaves biases in float32."""
+
+    engine: Engine = "converter"
+
+    runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx"})
+
+    def __post_init__(self) -> None:
+        _check("engine", self.engine, Engine)
+
+    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:  # noqa: ARG002
+        """Return the bytes of the file for `runtime`."""
+        return _write("float16", self.runtimes, model, runtime, engine=self.engine)
+
+
+@dataclass(frozen=True)
+class Int8:
+    """Full integer: int8 weights and activations, ranges from `calibration` training samples.
+
+    A LiteRT file's input and output are int8 as well ("converts all operations to int8", Saxena et al. 2024, III-A); an
+    ONNX file keeps them float32 around its QuantizeLinear and DequantizeLinear.
+    """
+
+    calibration: int = 100
+    granularity: Granularity = "channel"
+    engine: Engine = "converter"
+
+    runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx"})
+
+    def __post_init__(self) -> None:
+        _check_calibration(self.calibration)
+        _check("granularity", self.granularity, Granularity)
+        _check("engine", self.engine, Engine)
+
+    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
+        """Return the bytes of the file for `runtime`; `seed` chooses the calibration samples."""
+        samples = data.calibration(self.calibration, seed)
+        return _write("int8", self.runtimes, model, runtime, self.engine, self.granularity, samples)
+
+
+@dataclass(frozen=True)
+class Int16x8:
+    """Full integer with int16 activations over int8 weights, ranges from `calibration` training samples."""
+
+    calibration: int = 100
+    engine: Engine = "converter"
+
+    runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx"})
+
+    def __post_init__(self) -> None:
+        _check_calibration(self.calibration)
+        _check("engine", self.engine, Engine)
+
+    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
+        """Return the bytes of the file for `runtime`; `seed` chooses the calibration samples."""
+        samples = data.calibration(self.calibration, seed)
+        return _write("int16x8", self.runtimes, model, runtime, self.engine, "channel", samples)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Keras ``.weights.h5`` with Adam's two slots a trainable variable: the baseline that some papers divide by."""
+
+    runtimes: ClassVar[frozenset[str]] = frozenset({"keras"})
+
+    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
+        """Return the bytes of the file for `runtime`; `seed` chooses the batch that fills missing slots."""
+        _check_runtime("checkpoint", self.runtimes, runtime)
+        from compress.quantization.keras_file import write_checkpoint
+
+        return write_checkpoint(model, data, seed)
+
+
+def _check(field: str, value: object, allowed: object) -> None:
+    choices = get_args(allowed)
+    if value not in choices:
+        raise RecipeError(f"{field} must be one of {', '.join(choices)}, got {value!r}")
+
+
+def _check_calibration(samples: object) -> None:
+    if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
+        raise RecipeError(f"calibration must be a whole number of samples from 1, got {samples!r}")
+
+
+def _check_runtime(step: str, runtimes: frozenset[str], runtime: str) -> None:
+    if runtime not in runtimes:
+        raise RecipeError(f"{step} can be written for {', '.join(sorted(runtimes))}, not for {runtime!r}")
+
+
+def _write(
+    precision: Precision,
+    runtimes: frozenset[str],
+    model: keras.Model,
+    runtime: str,
+    engine: Engine = "converter",
+    granularity: Granularity = "channel",
+    calibration: NDArray[np.float32] | None = None,
+) -> bytes:
+    """Return the file of `model` at `precision` from the adapter of `runtime`."""
+    _check_runtime(precision, runtimes, runtime)
+    if runtime == "litert":
+        from compress.quantization.litert import write_litert
+
+        return write_litert(model, precision, engine=engine, granularity=granularity, calibration=calibration)
+    if engine != "converter":
+        raise RecipeError(f"{precision}(engine={engine}) writes LiteRT files only; leave the engine out for @{runtime}")
+    from compress.quantization.onnxruntime import write_onnx
+
+    return write_onnx(model, precision, granularity=granularity, calibration=calibration)

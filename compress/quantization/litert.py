@@ -1,0 +1,112 @@
+"""Write LiteRT files: the TensorFlow converter and ai-edge-quantizer behind one function.
+
+Both engines start from the same SavedModel with batch size 1, which spares a flattening model its run-time shape
+arithmetic. What they write is rewritten without names, so that the same model gives the same bytes in any process.
+Saved-model route and options: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import CompressError
+from compress.quantization.quiet import quiet_conversion
+from compress.quantization.signature import INPUT_NAME, single_input
+from compress.quantization.tflite_names import without_names
+
+if TYPE_CHECKING:
+    import keras
+
+    from compress.quantization.export import Engine, Granularity, Precision
+
+
+def write_litert(
+    model: keras.Model,
+    precision: Precision,
+    *,
+    engine: Engine = "converter",
+    granularity: Granularity = "channel",
+    calibration: NDArray[np.float32] | None = None,
+) -> bytes:
+    """Return the content of a .tflite file that holds `model` at `precision`.
+
+    `calibration`, ``(100, 28, 28, 1)``, is needed by ``int8`` and ``int16x8``, whose inputs and outputs are integers
+    too. Raises `CompressError` when the engine cannot convert the model.
+    """
+    remedy = "try the other engine or another step; COMPRESS_VERBOSE=1 shows all that the converter prints"
+    with quiet_conversion(f"{precision}(engine={engine})", "litert", remedy):
+        if engine == "converter":
+            content = _convert(model, precision, granularity, calibration)
+        else:
+            content = _ai_edge(_convert(model, "float32", "channel", None), precision, granularity, calibration)
+        return without_names(content)
+
+
+def _convert(
+    model: keras.Model, precision: Precision, granularity: Granularity, calibration: NDArray[np.float32] | None
+) -> bytes:
+    import keras
+    import tensorflow as tf
+
+    shape, dtype = single_input(model)
+    signature = [keras.InputSpec(shape=(1, *shape[1:]), dtype=dtype, name=INPUT_NAME)]
+    with tempfile.TemporaryDirectory() as folder:
+        model.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if precision in ("int8", "int16x8"):
+            samples = _needed(calibration, precision).astype(dtype)
+            converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
+            operations = tf.lite.OpsSet
+            whole, integer = {
+                "int8": (operations.TFLITE_BUILTINS_INT8, tf.int8),
+                "int16x8": (operations.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, tf.int16),
+            }[precision]
+            converter.target_spec.supported_ops = [whole]
+            if np.issubdtype(np.dtype(dtype), np.floating):
+                converter.inference_input_type = integer
+            converter.inference_output_type = integer
+        # public since TensorFlow 2.3 by this underscored name only
+        converter._experimental_disable_per_channel = granularity == "tensor"
+        return bytes(converter.convert())
+
+
+def _ai_edge(
+    content: bytes, precision: Precision, granularity: Granularity, calibration: NDArray[np.float32] | None
+) -> bytes:
+    from ai_edge_quantizer import qtyping
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    quantizer = Quantizer(bytearray(content))
+    every: dict[str, Any] = {"regex": ".*", "operation_name": qtyping.TFLOperationName.ALL_SUPPORTED}
+    if precision == "dynamic_range":
+        quantizer.add_dynamic_config(**every, num_bits=8)
+    elif precision == "float16":
+        quantizer.add_weight_only_config(**every, num_bits=16, algorithm_key=AlgorithmName.FLOAT_CASTING)
+    elif precision in ("int8", "int16x8"):
+        grain = qtyping.QuantGranularity
+        quantizer.add_static_config(
+            **every,
+            activation_num_bits=8 if precision == "int8" else 16,
+            weight_num_bits=8,
+            weight_granularity=grain.CHANNELWISE if granularity == "channel" else grain.TENSORWISE,
+        )
+    ranges = None
+    if quantizer.need_calibration:
+        samples = _needed(calibration, precision)
+        ranges = quantizer.calibrate({"serving_default": [{INPUT_NAME: sample[None]} for sample in samples]})
+    return bytes(quantizer.quantize(ranges).quantized_model)
+
+
+def _needed(calibration: NDArray[np.float32] | None, precision: str) -> NDArray[np.float32]:
+    if calibration is None:
+        raise CompressError(f"{precision} needs calibration samples; pass training inputs")
+    return calibration

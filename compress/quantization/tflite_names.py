@@ -1,0 +1,84 @@
+"""Rewrite a LiteRT file without its names and conversion record, so that its bytes depend on the model alone.
+
+Tensor names carry layer counters and temporary paths, which differ between two exports of one model and weigh
+hundreds of bytes; inference reads none. The signature, by which callers address inputs and outputs, stays.
+Format: ``tensorflow/lite/schema/schema.fbs``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import flatbuffers
+
+_ALIGNMENT = 16
+"""Alignment of a buffer's data: ``force_align: 16`` in the schema, which the generated Python writer ignores."""
+
+
+def without_names(content: bytes) -> bytes:
+    """Return the same model with names, the conversion record and unused buffers left out.
+
+    Operations, tensors, their order and their data are the input's, and so are its outputs. Files over 2 GB, which
+    keep their data behind the flatbuffer, come back as they are.
+    """
+    import flatbuffers
+    from ai_edge_litert.schema_py_generated import ModelT
+
+    model = ModelT.InitFromPackedBuf(content, 0)
+    if any(buffer.offset > 1 for buffer in model.buffers):
+        return content
+    model.description = None
+    model.metadataBuffer = None
+    model.metadata = [entry for entry in model.metadata or [] if entry.name == b"min_runtime_version"]
+    for graph in model.subgraphs:
+        graph.name = None
+        for tensor in graph.tensors:
+            tensor.name = None
+            if tensor.quantization is not None and tensor.quantization.scale is None:
+                tensor.quantization = None
+    _renumber_buffers(model)
+    builder = flatbuffers.Builder(len(content) + 1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _renumber_buffers(model: Any) -> None:
+    """Keep one empty buffer, number 0 as the schema wants, and those with data that something refers to."""
+    kept = [_AlignedBuffer(None)]
+    places: dict[int, int] = {}
+    owners = [tensor for graph in model.subgraphs for tensor in graph.tensors] + model.metadata
+    for owner in owners:
+        data = model.buffers[owner.buffer].data
+        if data is None or len(data) == 0:
+            owner.buffer = 0
+            continue
+        if owner.buffer not in places:
+            places[owner.buffer] = len(kept)
+            kept.append(_AlignedBuffer(np.asarray(data, np.uint8)))
+        owner.buffer = places[owner.buffer]
+    model.buffers = kept
+
+
+class _AlignedBuffer:
+    """Packs like the generated ``BufferT``, with the data where the schema asks for it."""
+
+    def __init__(self, data: NDArray[np.uint8] | None) -> None:
+        self.data = data
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - called by the generated code
+        from ai_edge_litert import schema_py_generated as schema
+
+        place = None
+        if self.data is not None:
+            builder.StartVector(1, self.data.size, _ALIGNMENT)
+            builder.head = builder.Head() - self.data.size
+            builder.Bytes[builder.Head() : builder.Head() + self.data.size] = self.data.tobytes()
+            place = builder.EndVector()
+        schema.BufferStart(builder)
+        if place is not None:
+            schema.BufferAddData(builder, place)
+        return int(schema.BufferEnd(builder))

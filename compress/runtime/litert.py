@@ -1,0 +1,94 @@
+"""Run LiteRT files (.tflite) in the interpreter of ai-edge-litert, without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import ModelFileError
+from compress.runtime.tflite import op_counts, read_parts
+
+__all__ = ["LiteRTSession", "dequantize", "op_counts", "open_session", "prepare", "quantize", "read_parts"]
+
+
+def prepare() -> None:
+    """Import the interpreter. Raises `ModelFileError` when it is not installed."""
+    try:
+        import ai_edge_litert.interpreter  # noqa: F401
+    except ImportError as error:
+        raise ModelFileError(
+            "running .tflite files needs ai-edge-litert: pip install compress-bench[litert]"
+        ) from error
+
+
+class LiteRTSession:
+    """A model in the LiteRT interpreter. Exported files take one sample at a time, so `invoke` runs one by one."""
+
+    def __init__(self, interpreter: Any) -> None:
+        self._interpreter = interpreter
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelFileError(
+                f".tflite file has {len(inputs)} inputs and {len(outputs)} outputs; "
+                "only models with one of each can be run"
+            )
+        self._input, self._output = inputs[0], outputs[0]
+        self.input_shape = tuple(int(size) for size in self._input["shape"][1:])
+        self.versions = {"ai-edge-litert": version("ai-edge-litert")}
+
+    def _set(self, sample: NDArray[np.float32]) -> None:
+        self._interpreter.set_tensor(self._input["index"], quantize(sample, self._input))
+
+    def invoke(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the outputs of the samples `x`, one inference each."""
+        outputs = []
+        for sample in x:
+            self._set(sample[None])
+            self._interpreter.invoke()
+            outputs.append(dequantize(self._interpreter.get_tensor(self._output["index"]), self._output)[0])
+        return np.asarray(outputs, np.float32)
+
+    def bind(self, x1: NDArray[np.float32]) -> Callable[[], object]:
+        """Return the interpreter's own ``invoke`` with `x1` in its input tensor, which no inference writes to."""
+        self._set(x1)
+        invoke: Callable[[], object] = self._interpreter.invoke
+        return invoke
+
+
+def quantize(x: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[Any]:
+    """Return `x` in the type of the tensor that `detail` describes: round(x / scale) + zero point, saturated.
+
+    Halves round to even, as XNNPACK does. A tensor without a scale is only cast.
+    """
+    scale, zero_point = detail["quantization"]
+    if scale == 0:
+        return np.ascontiguousarray(x, detail["dtype"])
+    limits = np.iinfo(detail["dtype"])
+    codes = np.rint(np.asarray(x, np.float32) / np.float32(scale)) + zero_point
+    return np.asarray(np.clip(codes, limits.min, limits.max), detail["dtype"])
+
+
+def dequantize(codes: NDArray[Any], detail: dict[str, Any]) -> NDArray[np.float32]:
+    """Return the values that `codes` stand for: (code - zero point) * scale; a tensor without a scale is only cast."""
+    scale, zero_point = detail["quantization"]
+    if scale == 0:
+        return np.asarray(codes, np.float32)
+    return (codes.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+
+
+def open_session(content: bytes, threads: int) -> LiteRTSession:
+    """Return a session on the file `content`, its structure checked before the interpreter sees it."""
+    prepare()
+    from ai_edge_litert.interpreter import Interpreter
+
+    read_parts(content)
+    try:
+        interpreter = Interpreter(model_content=content, num_threads=threads)
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise ModelFileError(f"LiteRT cannot load the .tflite file: {error}") from error
+    return LiteRTSession(interpreter)

@@ -1,0 +1,102 @@
+"""Open a model file to run it, or read what every byte of it is: one protocol over the runtimes.
+
+`open_session` runs the file in this process, where a malformed one may take the process down: callers that do not
+trust the file go through `compress.runtime.isolation`. `read_parts` and `op_counts` only read, and run anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.artifact import Part
+from compress.errors import ModelFileError
+
+ADAPTERS = {"litert": "compress.runtime.litert", "onnx": "compress.runtime.onnx", "keras": "compress.runtime.keras"}
+"""Runtime name -> module with ``prepare``, ``open_session``, ``read_parts`` and ``op_counts``."""
+
+
+class Session(Protocol):
+    """A loaded model with one input and one output, ready to run on one or more threads."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, ``(28, 28, 1)``: no batch dimension."""
+        ...
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Distribution name -> version of what runs the model."""
+        ...
+
+    def invoke(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the outputs of the samples `x`: ``(n, 28, 28, 1) -> (n, 10)`` float32.
+
+        Integer inputs and outputs are quantized and dequantized with the parameters in the file.
+        """
+        ...
+
+    def bind(self, x1: NDArray[np.float32]) -> Callable[[], object]:
+        """Return a callable that runs exactly one inference of the sample `x1`, ``(1, 28, 28, 1)``.
+
+        The input is converted and copied in here, once, and the output stays where the runtime put it: a call is the
+        runtime's own invocation and nothing else.
+        """
+        ...
+
+
+def _adapter(runtime: str) -> Any:
+    if runtime not in ADAPTERS:
+        raise ModelFileError(f"runtime must be one of {', '.join(ADAPTERS)}, got {runtime!r}")
+    return import_module(ADAPTERS[runtime])
+
+
+def prepare(runtime: str) -> None:
+    """Import what `runtime` needs, so that opening a session afterwards times the model alone.
+
+    Raises `ModelFileError` for an unknown runtime, or one whose library is not installed.
+    """
+    _adapter(runtime).prepare()
+
+
+def open_session(model: Path | str | bytes, runtime: str, threads: int = 1) -> Session:
+    """Return a session on `model`, a path or a file's content, that computes on `threads` threads.
+
+    Raises `ModelFileError` when the file is missing, is not a model of `runtime`, does not load, or has more than one
+    input or output.
+    """
+    return cast("Session", _adapter(runtime).open_session(read_content(model), threads))
+
+
+def read_parts(content: bytes, runtime: str) -> tuple[Part, ...]:
+    """Return what the bytes of a model file are; the parts' ``bytes`` add up to ``len(content)``.
+
+    Parts of kind ``weights`` come first, each followed by its scales; names of scales that belong to activations start
+    with ``activation:``. The last part is ``metadata``: all that is none of the others. Integer constants that are not
+    quantized values (shapes, axes) are part of the graph, so of the metadata. Raises `ModelFileError` when the content
+    is not a whole model of `runtime`.
+    """
+    return cast("tuple[Part, ...]", _adapter(runtime).read_parts(content))
+
+
+def op_counts(content: bytes, runtime: str) -> dict[str, int]:
+    """Return how often each operation occurs in a model file, ``{"CONV_2D": 1, "FULLY_CONNECTED": 1}``, by name.
+
+    Raises `ModelFileError` as `read_parts` does.
+    """
+    return cast("dict[str, int]", _adapter(runtime).op_counts(content))
+
+
+def read_content(model: Path | str | bytes) -> bytes:
+    """Return the bytes of `model`. Raises `ModelFileError` when the file cannot be read."""
+    if isinstance(model, bytes):
+        return model
+    try:
+        return Path(model).read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"cannot read model file {model}: {error.strerror}; check the path") from error
