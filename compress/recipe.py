@@ -4,8 +4,8 @@
     float16@onnx                 half precision, for ONNX Runtime
     prune(0.9, scope=global)     no export named: written as float32
 
-The grammar is ``step ('|' step)* ['@' runtime]`` with ``step = name ['(' value (',' [name '='] value)* ')']``. All steps
-but the last go from model to model; the last writes a file. `STEPS` is the registry: one line a step.
+The grammar is ``step ('|' step)* ['@' runtime]`` with ``step = name ['(' value (',' [name '='] value)* ')']``. All
+steps but the last go from model to model; the last writes a file. `STEPS` is the registry: one line a step.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ STEPS = {
 
 DEFAULT_RUNTIME = "litert"
 
-_TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<mark>[|(),=@]))")
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_TOKEN = re.compile(rf"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>{_NUMBER})|(?P<mark>[|(),=@]))")
 
 
 @cache
@@ -105,7 +106,7 @@ def format_step(step: object) -> str:
 
 
 def _format_value(value: object) -> str:
-    return {True: "true", False: "false", None: "none"}[value] if value is None or value is True or value is False else str(value)
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 class _Parser:

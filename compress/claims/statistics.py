@@ -63,8 +63,8 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
 def minimum_detectable_drop(n: int, discordance: float, alpha: float = 0.01, power: float = 0.9) -> float:
     """Return the smallest true drop, as a fraction, that McNemar's test would find with probability `power`.
 
-    `discordance` is the fraction of the `n` samples that flip either way without any true drop (half each way); the drop
-    comes on top. Computed exactly: the sum over the binomial number of discordant samples.
+    `discordance` is the fraction of the `n` samples that flip either way without any true drop (half each way); the
+    drop comes on top. Computed exactly: the sum over the binomial number of discordant samples.
     """
 
     def found(drop: float) -> float:
@@ -91,3 +91,9 @@ def noise_grew_p(old: NDArray[np.float32], new: NDArray[np.float32]) -> float:
     if not difference.any():
         return 1.0
     return float(stats.wilcoxon(difference, alternative="greater", method="approx").pvalue)
+
+
+def two_proportions_p(old_right: int, old_n: int, new_right: int, new_n: int) -> float:
+    """Return Fisher's one-sided p value of "new is no worse than old" when the samples cannot be paired."""
+    table = [[old_right, old_n - old_right], [new_right, new_n - new_right]]
+    return float(stats.fisher_exact(table, alternative="greater").pvalue)

@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 
 from compress.errors import DataError
 
+SQNR_CEILING_DB = 60.0
+"""Above this, outputs agree to float rounding: what is left belongs to the processor, not to the compression."""
+
+LEAST_DECADE = -14.0
+STEPS_PER_DECADE = 16.0
+"""Noise is kept in steps of a sixteenth of a decade (0.6 dB) from 1e-14, which stands for none, to 87."""
+
 
 @dataclass(frozen=True)
 class Outcomes:
@@ -39,14 +46,14 @@ class Outcomes:
         return float("inf") if noise == 0 else 10 * float(np.log10(self.signal.sum(dtype=np.float64) / noise))
 
     def to_json(self) -> dict[str, object]:
-        """Return the outcomes as JSON: bits for `correct`, half floats of log10 for `noise`, both compressed."""
+        """Return the outcomes as JSON: a bit a sample for `correct`, a byte a sample for `noise`, both compressed."""
         with np.errstate(divide="ignore"):
-            decades = np.log10(self.noise.astype(np.float64))
+            steps = np.rint((np.log10(self.noise.astype(np.float64)) - LEAST_DECADE) * STEPS_PER_DECADE)
         return {
             "n": len(self.correct),
             "samples": self.samples,
             "correct": _pack(np.packbits(self.correct).tobytes()),
-            "log10_noise": _pack(np.maximum(decades, -60).astype(np.float16).tobytes()),
+            "noise": _pack(np.clip(steps, 0, 255).astype(np.uint8).tobytes()),
             "mean_signal": float(self.signal.mean(dtype=np.float64)),
         }
 
@@ -56,9 +63,9 @@ class Outcomes:
         try:
             n = int(str(stored["n"]))
             bits = np.frombuffer(_unpack(stored["correct"]), np.uint8)
-            decades = np.frombuffer(_unpack(stored["log10_noise"]), np.float16).astype(np.float64)
+            steps = np.frombuffer(_unpack(stored["noise"]), np.uint8).astype(np.float64)
             correct = np.unpackbits(bits, count=n).astype(bool)
-            noise = np.where(decades <= -60, 0.0, 10.0**decades).astype(np.float32)
+            noise = np.where(steps == 0, 0.0, 10.0 ** (steps / STEPS_PER_DECADE + LEAST_DECADE)).astype(np.float32)
             signal = np.full(n, float(str(stored["mean_signal"])), np.float32)
             samples = str(stored["samples"])
         except (KeyError, ValueError, zlib.error) as error:
@@ -75,7 +82,7 @@ def score(outputs: NDArray[np.float32], labels: NDArray[np.int64], reference: ND
     """
     if outputs.shape != reference.shape or len(outputs) != len(labels) or outputs.ndim != 2:
         raise DataError(
-            f"outputs {outputs.shape}, reference outputs {reference.shape} and labels {labels.shape} do not belong together"
+            f"outputs {outputs.shape}, reference {reference.shape} and labels {labels.shape} do not belong together"
         )
     exact, answer = reference.astype(np.float64), outputs.astype(np.float64)
     digest = hashlib.sha256(np.ascontiguousarray(labels).astype("<i8").tobytes()).hexdigest()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from compress.artifact import Artifact, Part
 from compress.measure import size
-from compress.measure.classification import Outcomes, score
+from compress.measure.classification import SQNR_CEILING_DB, Outcomes, score
 from compress.runtime.isolation import run_isolated
 from compress.runtime.session import op_counts, read_parts
 
@@ -19,7 +19,7 @@ Value = float | int | dict[str, int]
 
 @dataclass(frozen=True)
 class Measurement:
-    """Metric values (see `compress.measure.metric`) of one artifact, with the parts of the file and per-sample outcomes.
+    """Metric values (see `compress.measure.metric`) of one artifact, the parts of its file and per-sample outcomes.
 
     ``outcomes`` is None for a format that is kept but not run (Keras weight files); ``outputs`` are the raw answers.
     """
@@ -64,8 +64,9 @@ def measure_run(
 ) -> Measurement:
     """Return what the file tells and what it does: a fresh process loads it, times it and runs every sample.
 
-    ``inputs`` is an ``.npy`` file of evaluation samples, ``labels (n,)`` their classes, ``reference_outputs`` the float32
-    file's answers (None when `artifact` is the reference itself). Raises `RuntimeCrash` when the process does not survive.
+    ``inputs`` is an ``.npy`` file of evaluation samples, ``labels (n,)`` their classes, ``reference_outputs`` the
+    float32 file's answers (None when `artifact` is the reference itself). Raises `RuntimeCrash` when the process does
+    not survive.
     """
     measured = measure_file(artifact)
     run = run_isolated(artifact.path, artifact.runtime, inputs, deadline_s=deadline_s)
@@ -73,9 +74,10 @@ def measure_run(
     values: dict[str, Value] = {
         **measured.values,
         "accuracy": outcomes.accuracy,
-        "output_sqnr_db": outcomes.output_sqnr_db,
         "load_time_s": run.load_time_s,
         "latency_s": float(np.median(run.latency_s)),
         "peak_memory_bytes": run.peak_memory_bytes,
     }
+    if reference_outputs is not None:
+        values["output_sqnr_db"] = min(outcomes.output_sqnr_db, SQNR_CEILING_DB)
     return Measurement(artifact, measured.parts, values, outcomes, run.outputs, run.latency_s, run.versions)

@@ -32,7 +32,7 @@ METRICS = {
     metric.name: metric
     for metric in (
         Metric("raw_bytes", "bytes", "exact", "lower", "size of the file"),
-        # retrained weights differ in their last bits from one processor to the next, and so does what gzip makes of them
+        # retrained weights differ in their last bits between processors, and so does what gzip makes of them
         Metric("gzip_bytes", "bytes", "exact", "lower", "size of the file after gzip, level 9", 0.01),
         Metric("weight_bytes", "bytes", "exact", "lower", "constant tensors, biases included"),
         Metric("scale_bytes", "bytes", "exact", "same", "quantization scales and zero points"),
@@ -41,7 +41,9 @@ METRICS = {
         Metric("weight_elements_by_dtype", "elements", "exact", "same", "constant tensors' elements by storage type"),
         Metric("scales", "scales", "exact", "same", "number of quantization scales"),
         Metric("ops", "operators", "exact", "same", "operators of the graph by kind"),
-        Metric("sparsity", "fraction", "exact", "higher", "zeros among the elements of weights of two or more dimensions"),
+        Metric(
+            "sparsity", "fraction", "exact", "higher", "zeros among the elements of weights of two or more dimensions"
+        ),
         Metric("accuracy", "fraction", "quality", "higher", "top-1 accuracy on the evaluation samples"),
         Metric("output_sqnr_db", "dB", "quality", "higher", "outputs against the float32 file's: signal to noise"),
         Metric("compress_time_s", "s", "time", "lower", "wall time of all steps of the recipe"),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compress.runtime.session import open_session
+from compress.runtime.session import open_session, prepare
 
 
 def peak_memory_bytes() -> int:
@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (job["memory_limit_bytes"], job["memory_limit_bytes"]))
     stage("importing the runtime")
-    open_session.prepare(job["runtime"])
+    prepare(job["runtime"])
     inputs = np.load(job["inputs"], mmap_mode="r", allow_pickle=False)
     memory_before = peak_memory_bytes()
 

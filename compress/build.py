@@ -1,0 +1,213 @@
+"""Build artifacts, once: a recipe is applied in a process of its own and its file is kept by what it was made from.
+
+The key of an artifact is a digest of the subject's identity, the recipe, the library versions that shape its bytes and
+the source of the steps, so that a changed routine never meets a stale file. Models between steps are kept the same way:
+``prune(0.9)`` is retrained once for ``prune(0.9) | float16`` and ``prune(0.9) | int8``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import TimeoutError as DeadlineExceeded
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compress.artifact import FORMATS, Artifact, sha256_of
+from compress.claims.fingerprint import library_versions
+from compress.errors import CompressError, RuntimeCrash
+from compress.recipe import Recipe, format_step
+from compress.subject import Subject
+
+if TYPE_CHECKING:
+    import keras
+
+DEADLINE_S = 3600.0
+SEED = 0
+
+
+@cache
+def _source_digest(package: Path) -> str:
+    """Return a digest of a step's package: what a routine calls lives beside it."""
+    files = [*sorted(package.glob("*.py")), package.parent / "step.py", package.parent / "subject.py"]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def _step_key(step: object) -> str:
+    module = Path(str(__import__(type(step).__module__, fromlist=["__file__"]).__file__))
+    return f"{format_step(step)} {_source_digest(module.parent)}"
+
+
+def _key(subject: Subject, steps: tuple[object, ...], runtime: str) -> str:
+    made_from = {
+        "subject": subject.name,
+        "identity": subject.identity(),
+        "training": repr(subject.training),
+        "steps": [_step_key(step) for step in steps],
+        "runtime": runtime,
+        "seed": SEED,
+        "libraries": library_versions(),
+        "build": sha256_of(Path(__file__).read_bytes()),
+    }
+    return sha256_of(json.dumps(made_from, sort_keys=True).encode())
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of built files, each entry whole or absent, each verified by its digest when it is read."""
+
+    root: Path
+
+    def find(self, key: str, name: str) -> tuple[Path, dict[str, Any]] | None:
+        """Return the file `name` of entry `key` and how it was made, or None; a damaged entry counts as absent."""
+        folder = self.root / key[:2] / key
+        try:
+            made: dict[str, Any] = json.loads((folder / "made.json").read_text())
+            content = (folder / name).read_bytes()
+        except (OSError, ValueError):
+            return None
+        return (folder / name, made) if sha256_of(content) == made.get("sha256") else None
+
+    def add(self, key: str, name: str, content: bytes, made: dict[str, Any]) -> Path:
+        """Store `content` and return its path; the entry appears at once, by a rename."""
+        folder = self.root / key[:2] / key
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix="new-", dir=folder.parent))
+        (fresh / name).write_bytes(content)
+        (fresh / "made.json").write_text(json.dumps({**made, "sha256": sha256_of(content)}, indent=1))
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            os.replace(fresh, folder)
+        except OSError:  # another process stored the same entry first
+            shutil.rmtree(fresh, ignore_errors=True)
+        return folder / name
+
+
+def find_artifact(store: Store, subject: Subject, recipe: Recipe) -> Artifact | None:
+    """Return the stored artifact of a subject and a recipe, or None. Imports no framework."""
+    name = f"model.{FORMATS[recipe.runtime]}"
+    found = store.find(_key(subject, (*recipe.transforms, recipe.export), recipe.runtime), name)
+    return None if found is None else _artifact(subject, recipe, *found)
+
+
+def _artifact(subject: Subject, recipe: Recipe, path: Path, made: dict[str, Any]) -> Artifact:
+    return Artifact(
+        path=path,
+        subject=subject.name,
+        recipe=str(recipe),
+        runtime=recipe.runtime,
+        sha256=made["sha256"],
+        raw_bytes=path.stat().st_size,
+        compress_time_s=made["compress_time_s"],
+        made_with=made["libraries"],
+    )
+
+
+def build_artifact(store: Store, subject: Subject, text: str) -> Artifact:
+    """Apply the recipe `text` to `subject` in this process, store the file, and return its artifact.
+
+    Raises `CompressError` of the step that failed. Frameworks are imported here.
+    """
+    recipe = Recipe.parse(text)
+    started = time.perf_counter()
+    data = subject.data()
+    model = subject.model()
+    model_time_s = time.perf_counter() - started
+    compress_time_s = 0.0
+    for index in range(len(recipe.transforms)):
+        model, step_time_s = _transformed(store, subject, recipe.transforms[: index + 1], model, data)
+        compress_time_s += step_time_s
+    started = time.perf_counter()
+    content = recipe.export.export(model, data, runtime=recipe.runtime, seed=SEED)
+    compress_time_s += time.perf_counter() - started
+    made = {
+        "subject": subject.name,
+        "recipe": str(recipe),
+        "compress_time_s": compress_time_s,
+        "model_time_s": model_time_s,
+        "libraries": library_versions(),
+    }
+    key = _key(subject, (*recipe.transforms, recipe.export), recipe.runtime)
+    name = f"model.{FORMATS[recipe.runtime]}"
+    path = store.add(key, name, content, made)
+    return _artifact(subject, recipe, path, {**made, "sha256": sha256_of(content)})
+
+
+def _transformed(
+    store: Store, subject: Subject, steps: tuple[Any, ...], model: keras.Model, data: Any
+) -> tuple[keras.Model, float]:
+    """Return the model after the last of `steps` and what that step took, from the store when it is there."""
+    import keras
+
+    key, name = _key(subject, steps, "model"), "model.keras"
+    found = store.find(key, name)
+    if found is None:
+        started = time.perf_counter()
+        changed = steps[-1].transform(model, data, subject.training, seed=SEED)
+        made = {"step_time_s": time.perf_counter() - started, "libraries": library_versions()}
+        with tempfile.TemporaryDirectory() as folder:
+            changed.save(Path(folder) / name)
+            store.add(key, name, (Path(folder) / name).read_bytes(), made)
+        found = store.find(key, name)
+        if found is None:
+            raise CompressError(f"{store.root}: cannot store a model there; is the disk full or read-only?")
+    path, made = found
+    # always the stored one, so that a file is the same whether its model was just trained or found
+    return keras.saving.load_model(path, safe_mode=True, compile=False), float(made["step_time_s"])
+
+
+class Builder:
+    """Builds artifacts in one long-lived process, which alone imports the frameworks, and replaces it when it dies."""
+
+    def __init__(self, store: Store, announce: Callable[[str], None] = lambda _: None) -> None:
+        self.store = store
+        self.announce = announce
+        self._pool: ProcessPoolExecutor | None = None
+
+    def artifact(self, subject: Subject, recipe: Recipe) -> Artifact:
+        """Return the artifact of `subject` and `recipe`, built unless it is stored.
+
+        Raises `RuntimeCrash` when the building process dies or exceeds its deadline, else the step's own error.
+        """
+        found = find_artifact(self.store, subject, recipe)
+        if found is not None:
+            return found
+        self.announce(f"building {subject.name}: {recipe}")
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_start_builder)
+        try:
+            return self._pool.submit(build_artifact, self.store, subject, str(recipe)).result(DEADLINE_S)
+        except BrokenProcessPool:
+            self.close()
+            raise RuntimeCrash(
+                f"{subject.name}: {recipe}: the building process died (a crash, or out of memory)"
+            ) from None
+        except DeadlineExceeded:
+            self.close()
+            raise RuntimeCrash(f"{subject.name}: {recipe}: not built within {DEADLINE_S:g} s") from None
+
+    def close(self) -> None:
+        """End the building process, if there is one."""
+        if self._pool is not None:
+            for process in list((self._pool._processes or {}).values()):
+                process.kill()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+
+def _start_builder() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the suite's to handle; it ends this process itself
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # same weights from the same seed on every processor

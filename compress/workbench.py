@@ -1,0 +1,193 @@
+"""The workbench: ask for a subject and a recipe, get a cell - the compressed model, built and measured once a run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from compress.artifact import Artifact, Part
+from compress.build import Builder, Store
+from compress.claims.bound import Estimate
+from compress.claims.statistics import Paired, wilson_interval
+from compress.errors import CompressError
+from compress.measure.measurement import Measurement, measure_file, measure_run
+from compress.recipe import Recipe
+from compress.subject import Dataset, Subject
+
+
+def cache_folder() -> Path:
+    """Return where built artifacts are kept: ``$COMPRESS_CACHE_DIR``, else the user's cache folder."""
+    named = os.environ.get("COMPRESS_CACHE_DIR")
+    return Path(named) if named else Path(platformdirs.user_cache_dir("compress-bench", appauthor=False))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A subject compressed by a recipe, measured. Ratios and drops are against its float32 file in the same runtime."""
+
+    subject: Subject
+    recipe: Recipe
+    measurement: Measurement
+    workbench: Workbench
+
+    @property
+    def name(self) -> str:
+        """The cell's stable name, ``mnist_cnn: prune(0.9) | int8``."""
+        return f"{self.workbench.prefix}{self.subject.name}: {self.recipe}"
+
+    @property
+    def artifact(self) -> Artifact:
+        """The file and how it was made."""
+        return self.measurement.artifact
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What every byte of the file is."""
+        return self.measurement.parts
+
+    def value(self, metric: str) -> float:
+        """Return a metric's value by name. Raises `CompressError` when it was not measured of this file."""
+        value = self.measurement.values.get(metric)
+        if not isinstance(value, int | float):
+            raise CompressError(
+                f"{self.name}: {metric} was not measured; there are {', '.join(self.measurement.values)}"
+            )
+        return value
+
+    @property
+    def raw_bytes(self) -> int:
+        """Size of the file in bytes."""
+        return int(self.value("raw_bytes"))
+
+    @property
+    def gzip_bytes(self) -> int:
+        """Size of the file in bytes after gzip."""
+        return int(self.value("gzip_bytes"))
+
+    @property
+    def sparsity(self) -> float:
+        """Fraction of zeros in the stored weights of two or more dimensions."""
+        return self.value("sparsity")
+
+    @property
+    def parameters(self) -> int:
+        """Number of constant-tensor elements in the file, biases included."""
+        return sum(part.elements for part in self.parts if part.kind == "weights")
+
+    @cached_property
+    def reference(self) -> Cell:
+        """The same subject's float32 file in the same runtime."""
+        return self.workbench.compressed(self.subject.name, self.recipe.reference())
+
+    @property
+    def size_ratio(self) -> float:
+        """Raw bytes of the float32 file over raw bytes of this one."""
+        return self.reference.raw_bytes / self.raw_bytes
+
+    @property
+    def gzip_ratio(self) -> float:
+        """Gzipped bytes of the float32 file over gzipped bytes of this one."""
+        return self.reference.gzip_bytes / self.gzip_bytes
+
+    @property
+    def accuracy(self) -> Estimate:
+        """Top-1 accuracy in percent, with Wilson's interval (95 % a side)."""
+        correct = self._correct()
+        low, high = wilson_interval(int(correct.sum()), len(correct))
+        return Estimate(100 * float(correct.mean()), 100 * low, 100 * high, "%", len(correct))
+
+    @property
+    def accuracy_drop(self) -> Estimate:
+        """Accuracy lost against the float32 file, in percentage points, paired on the same samples."""
+        return self.accuracy_drop_from(self.reference)
+
+    def accuracy_drop_from(self, other: Cell) -> Estimate:
+        """Return the accuracy lost against `other`, in percentage points, with its interval (95 % a side)."""
+        paired = Paired.of(other._correct(), self._correct())
+        low, high = paired.drop_interval()
+        before = 100 * paired.drop / max(float(other._correct().mean()), 1e-12)
+        note = f"{before:.2f} % relative; {paired.only_old} lost, {paired.only_new} gained"
+        return Estimate(100 * paired.drop, 100 * low, 100 * high, "points", paired.n, note)
+
+    def _correct(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        if self.measurement.outcomes is None:
+            raise CompressError(f"{self.name}: a Keras weight file is kept, not run; it has no accuracy")
+        return self.measurement.outcomes.correct
+
+
+class Workbench:
+    """Builds and measures cells, each once, and remembers them in the order they were asked for."""
+
+    def __init__(
+        self,
+        subjects: Iterable[Subject],
+        folder: Path | None = None,
+        *,
+        scale: str = "embedded",
+        announce: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.subjects: Mapping[str, Subject] = {subject.name: subject for subject in subjects}
+        self.folder = folder or cache_folder()
+        self.prefix = "" if scale == "embedded" else f"{scale}/"
+        self.builder = Builder(Store(self.folder / "artifacts"), announce)
+        self.announce = announce
+        self.cells: dict[str, Cell] = {}
+        self._data: dict[str, Dataset] = {}
+
+    def subject(self, name: str) -> Subject:
+        """Return the subject called `name`. Raises `CompressError` that lists those there are."""
+        if name not in self.subjects:
+            raise CompressError(f"no subject {name!r}; there are {', '.join(sorted(self.subjects)) or 'none'}")
+        return self.subjects[name]
+
+    def compressed(self, subject: str, recipe: str | Recipe) -> Cell:
+        """Return the measured cell of a subject and a recipe, built first if it has to be.
+
+        Raises `RecipeError` for a bad recipe, `RuntimeCrash` when building or running it killed its process.
+        """
+        spelled = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
+        key = f"{subject}: {spelled}"
+        if key not in self.cells:
+            self.cells[key] = self._measure(self.subject(subject), spelled)
+        return self.cells[key]
+
+    def data(self, subject: Subject) -> Dataset:
+        """Return a subject's data, loaded once a run."""
+        if subject.name not in self._data:
+            self._data[subject.name] = subject.data()
+        return self._data[subject.name]
+
+    def evaluation_file(self, subject: Subject) -> Path:
+        """Return the evaluation inputs as an ``.npy`` file, for the process that runs a model."""
+        inputs = self.data(subject).evaluation_x
+        digest = hashlib.sha256(np.ascontiguousarray(inputs)).hexdigest()
+        path = self.folder / "inputs" / f"{digest}.npy"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{os.getpid()}.part")
+            with part.open("wb") as file:
+                np.save(file, inputs, allow_pickle=False)
+            os.replace(part, path)
+        return path
+
+    def close(self) -> None:
+        """End the processes that this workbench started."""
+        self.builder.close()
+
+    def _measure(self, subject: Subject, recipe: Recipe) -> Cell:
+        artifact = self.builder.artifact(subject, recipe)
+        if recipe.runtime == "keras":
+            return Cell(subject, recipe, measure_file(artifact), self)
+        reference = None
+        if recipe != recipe.reference():
+            reference = self.compressed(subject.name, recipe.reference()).measurement.outputs
+        labels = self.data(subject).evaluation_y
+        measured = measure_run(artifact, self.evaluation_file(subject), labels, reference)
+        return Cell(subject, recipe, measured, self)
