@@ -19,6 +19,10 @@ class DataError(CompressError, ValueError):
     """A data set is missing, truncated, hostile or of the wrong shape."""
 
 
+class QuantizationError(CompressError, ValueError):
+    """An array, a scheme or a set of parameters that quantization has no meaning for."""
+
+
 class ClaimError(CompressError, ValueError):
     """A claim or a claims file is malformed."""
 
@@ -31,5 +35,5 @@ class BridgeError(CompressError, ValueError):
     """A Keras 3 model cannot be carried to tf_keras, or back."""
 
 
-class RuntimeCrash(CompressError, RuntimeError):
+class RuntimeCrash(CompressError, RuntimeError):  # noqa: N818 - the word for what happened, not a slip of the caller
     """The process that ran a model file died, hung, or ran out of memory."""
