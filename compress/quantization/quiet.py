@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import tempfile
@@ -13,6 +14,26 @@ from typing import BinaryIO
 from compress.errors import CompressError
 
 _TAIL_LINES = 12
+
+
+class _Descriptor(io.TextIOBase):
+    """Text written straight to a descriptor, wherever that points at the time.
+
+    A converter that sets up its logging while it is held back keeps this stream for good, so it must outlive us.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        os.write(self._descriptor, text.encode("utf-8", "replace"))
+        return len(text)
+
+
+_STDOUT, _STDERR = _Descriptor(1), _Descriptor(2)
 
 
 def _end_of(log: BinaryIO) -> str:
@@ -31,9 +52,8 @@ def _captured(log: BinaryIO) -> Iterator[None]:
             stack.callback(os.close, saved)
             stack.callback(os.dup2, saved, descriptor)
             os.dup2(log.fileno(), descriptor)
-        text = stack.enter_context(open(os.dup(log.fileno()), "w", encoding="utf-8", errors="replace"))
-        stack.enter_context(redirect_stdout(text))
-        stack.enter_context(redirect_stderr(text))
+        stack.enter_context(redirect_stdout(_STDOUT))
+        stack.enter_context(redirect_stderr(_STDERR))
         yield
 
 

@@ -76,10 +76,9 @@ def open_session(model: Path | str | bytes, runtime: str, threads: int = 1) -> S
 def read_parts(content: bytes, runtime: str) -> tuple[Part, ...]:
     """Return what the bytes of a model file are; the parts' ``bytes`` add up to ``len(content)``.
 
-    Parts of kind ``weights`` come first, each followed by its scales; names of scales that belong to activations start
-    with ``activation:``. The last part is ``metadata``: all that is none of the others. Integer constants that are not
-    quantized values (shapes, axes) are part of the graph, so of the metadata. Raises `ModelFileError` when the content
-    is not a whole model of `runtime`.
+    Names of scales that belong to activations start with ``activation:``. Integer constants that are no quantized
+    values (shapes, axes) are part of the graph, so of the last part, ``metadata``: all that is none of the others.
+    Raises `ModelFileError` when the content is not a whole model of `runtime`.
     """
     return cast("tuple[Part, ...]", _adapter(runtime).read_parts(content))
 

@@ -1,0 +1,97 @@
+"""Write Keras 3 weight files (.weights.h5): the weights only, or a checkpoint that holds Adam's slots as well.
+
+Layout after `keras.Model.save_weights`. Papers divide by both: Ishtiaq et al.'s small network by the weights alone,
+their AlexNet by weights and slots, three times as much.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compress.quantization.quiet import quiet_conversion
+
+if TYPE_CHECKING:
+    import keras
+
+    from compress.subject import Dataset
+
+_REMEDY = "write it with keras.Model.save_weights to see the error by itself"
+
+
+def write_weights(model: keras.Model) -> bytes:
+    """Return the content of a ``.weights.h5`` file with the model's weights; an optimizer's slots are left out.
+
+    Raises `CompressError` when Keras cannot save the model.
+    """
+    with quiet_conversion("float32", "keras", _REMEDY):
+        return _saved(model, optimizer=False)
+
+
+def write_checkpoint(model: keras.Model, data: Dataset, seed: int) -> bytes:
+    """Return the content of a ``.weights.h5`` file with the weights and Adam's two slots a trainable variable.
+
+    A model that was trained with Adam brings its slots. For any other they are those after one batch of 128 training
+    samples on a copy, drawn by `seed`: slots of zeros would compress to nothing, which no real checkpoint does.
+    Raises `CompressError` when Keras cannot copy or save the model.
+    """
+    with quiet_conversion("checkpoint", "keras", _REMEDY):
+        return _saved(model if _has_adam_slots(model) else _with_adam_slots(model, data, seed), optimizer=True)
+
+
+def _has_adam_slots(model: keras.Model) -> bool:
+    import keras
+
+    optimizer = getattr(model, "optimizer", None)
+    return isinstance(optimizer, keras.optimizers.Adam) and optimizer.built and int(optimizer.iterations) > 0
+
+
+def _with_adam_slots(model: keras.Model, data: Dataset, seed: int) -> keras.Model:
+    import keras
+    import tensorflow as tf
+
+    weights = model.get_weights()
+    copy = keras.models.clone_model(model)
+    copy.set_weights(weights)
+    chosen = np.random.default_rng(seed).choice(len(data.train_x), min(128, len(data.train_x)), replace=False)
+    with tf.GradientTape() as tape:
+        logits = copy(data.train_x[chosen], training=False)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(data.train_y[chosen], logits)
+    optimizer = keras.optimizers.Adam()
+    optimizer.apply(tape.gradient(loss, copy.trainable_variables), copy.trainable_variables)
+    copy.compile(optimizer=optimizer)
+    copy.set_weights(weights)
+    return copy
+
+
+def _saved(model: keras.Model, *, optimizer: bool) -> bytes:
+    """Return what Keras saves, written again without the layer counters that two copies of a model differ in."""
+    import h5py
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.weights.h5"
+        model.save_weights(path)
+        with (
+            h5py.File(path, "r") as source,
+            h5py.File("model.weights.h5", "w", driver="core", backing_store=False) as target,
+        ):
+            _copy_group(source, target, optimizer=optimizer)
+            target.flush()
+            return bytes(target.id.get_file_image())
+
+
+def _copy_group(source: Any, target: Any, *, optimizer: bool) -> None:
+    import h5py
+
+    if "name" in source.attrs:
+        target.attrs["name"] = source.name.rsplit("/", 2)[-2] or "model"
+    for name, item in sorted(source.items()):
+        if name == "optimizer" and not optimizer and source.name == "/":
+            continue
+        if isinstance(item, h5py.Dataset):
+            target.create_dataset(name, data=item[()])
+        else:
+            _copy_group(item, target.create_group(name), optimizer=optimizer)

@@ -1,0 +1,87 @@
+"""Make an ONNX file's bytes depend on the model alone: names by place, no documentation, tensors as raw data.
+
+Converters write layer counters and function ids into names, which differ between two exports of one model.
+Format: https://github.com/onnx/onnx/blob/main/docs/IR.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from compress.quantization.signature import INPUT_NAME, OUTPUT_NAME
+
+_ROLES = {"Conv": {1: "weights", 2: "bias"}, "Gemm": {1: "weights", 2: "bias"}, "MatMul": {1: "weights"}}
+
+
+def graphs_of(graph: Any) -> Iterator[Any]:
+    """Yield `graph` and the graphs inside its nodes' attributes (loop bodies, branches), outermost first."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                if inner.node or inner.output:
+                    yield from graphs_of(inner)
+
+
+def name_by_place(proto: Any) -> Any:
+    """Return a copy of the model with every value named by the node that makes or first reads it.
+
+    ``Conv_1`` is what node 1 writes, ``Conv_1.weights`` a constant it reads; the graph's ends are ``input`` and
+    ``output``. Nodes get their output's name, which ONNX Runtime's quantizers need.
+    """
+    renamed = type(proto)()
+    renamed.CopyFrom(proto)
+    names = {"": ""}
+    graph = renamed.graph
+    names[graph.input[0].name], names[graph.output[0].name] = INPUT_NAME, OUTPUT_NAME
+    number = 0
+    for inner in graphs_of(graph):
+        constants = {tensor.name for tensor in inner.initializer}
+        for node in inner.node:
+            place = f"{node.op_type}_{number}"
+            number += 1
+            for position, name in enumerate(node.input):
+                if name in constants:
+                    names.setdefault(name, f"{place}.{_ROLES.get(node.op_type, {}).get(position, position)}")
+            for position, name in enumerate(node.output):
+                names.setdefault(name, f"{place}:{position}" if position else place)
+    for inner in graphs_of(graph):
+        for value in (*inner.input, *inner.output, *inner.initializer):
+            value.name = names.setdefault(value.name, f"value_{len(names)}")
+        for node in inner.node:
+            node.input[:] = [names.get(name, name) for name in node.input]
+            node.output[:] = [names[name] for name in node.output]
+            node.name = node.output[0]
+        inner.name = "graph"
+        del inner.value_info[:]
+    return renamed
+
+
+def pin_bytes(proto: Any) -> bytes:
+    """Return the serialized model without node names, documentation, shape notes and unused operator sets."""
+    from onnx import numpy_helper
+
+    pinned = type(proto)()
+    pinned.CopyFrom(proto)
+    pinned.ClearField("doc_string")
+    pinned.ClearField("metadata_props")
+    domains = set()
+    for graph in graphs_of(pinned.graph):
+        graph.name = "graph"
+        graph.ClearField("doc_string")
+        graph.ClearField("value_info")
+        for tensor in graph.initializer:
+            # the quantizers leave small tensors as variable-length integers
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
+        for node in graph.node:
+            domains.add(node.domain)
+            node.ClearField("name")
+            node.ClearField("doc_string")
+            node.ClearField("metadata_props")
+    used = [entry for entry in pinned.opset_import if entry.domain in domains | {"", "ai.onnx"}]
+    kept = [(entry.domain, entry.version) for entry in used]
+    del pinned.opset_import[:]
+    for domain, version in kept:
+        pinned.opset_import.add(domain=domain, version=version)
+    return bytes(pinned.SerializeToString(deterministic=True))

@@ -1,0 +1,118 @@
+"""Write ONNX files: tf2onnx through `keras.Model.export`, then ONNX Runtime's own quantizers.
+
+Options after https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html: dynamic quantization per
+channel; static quantization in QDQ form with signed weights and activations. Files take one sample at a time, as the
+LiteRT ones do, so that both time the same graph and a dynamic range is never shared by a batch.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import CompressError
+from compress.quantization.onnx_names import name_by_place, pin_bytes
+from compress.quantization.quiet import quiet_conversion
+from compress.quantization.signature import INPUT_NAME, single_input
+
+if TYPE_CHECKING:
+    import keras
+
+    from compress.quantization.export import Granularity, Precision
+
+OPSET = 17
+"""Operator set of float files; ONNX Runtime raises it to 21 for int16 activations."""
+
+
+def write_onnx(
+    model: keras.Model,
+    precision: Precision,
+    *,
+    granularity: Granularity = "channel",
+    calibration: NDArray[np.float32] | None = None,
+) -> bytes:
+    """Return the content of an .onnx file that holds `model` at `precision`, float32 in and out.
+
+    `calibration`, ``(100, 28, 28, 1)``, is needed by ``int8`` and ``int16x8``. Raises `CompressError` when the model
+    cannot be converted.
+    """
+    remedy = "try another step or runtime; COMPRESS_VERBOSE=1 shows all that the converter prints"
+    with quiet_conversion(precision, "onnx", remedy), tempfile.TemporaryDirectory() as folder:
+        proto = _float32(model, Path(folder))
+        if precision == "float16":
+            proto = _float16(proto)
+        elif precision == "dynamic_range":
+            proto = _dynamic(proto, Path(folder))
+        elif precision in ("int8", "int16x8"):
+            if calibration is None:
+                raise CompressError(f"{precision} needs calibration samples; pass training inputs")
+            samples = calibration.astype(single_input(model)[1])
+            proto = _static(proto, Path(folder), samples, precision, granularity)
+        return pin_bytes(proto)
+
+
+def _float32(model: keras.Model, folder: Path) -> Any:
+    import keras
+    import onnx
+
+    shape, dtype = single_input(model)
+    path = folder / "float32.onnx"
+    signature = [keras.InputSpec(shape=(1, *shape[1:]), dtype=dtype, name=INPUT_NAME)]
+    model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
+    return name_by_place(onnx.load(path))
+
+
+def _float16(proto: Any) -> Any:
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    converted = OnnxModel(convert_float_to_float16(proto, keep_io_types=True))
+    converted.topological_sort(is_deterministic=True)  # the converter puts its casts of the ends last
+    return converted.model
+
+
+def _dynamic(proto: Any, folder: Path) -> Any:
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    path = folder / "dynamic.onnx"
+    quantize_dynamic(proto, path, weight_type=QuantType.QInt8, per_channel=True)
+    return onnx.load(path)
+
+
+def _static(
+    proto: Any, folder: Path, samples: NDArray[np.float32], precision: Precision, granularity: Granularity
+) -> Any:
+    import onnx
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    named, prepared, path = folder / "named.onnx", folder / "prepared.onnx", folder / "static.onnx"
+    onnx.save(proto, named)
+    # fuses MatMul and Add, so that biases become int32 at the product's scale instead of int8 at their own
+    quant_pre_process(named, prepared, skip_symbolic_shape=True)
+    quantize_static(
+        prepared,
+        path,
+        _Samples(samples),
+        quant_format=QuantFormat.QDQ,
+        per_channel=granularity == "channel",
+        activation_type=QuantType.QInt8 if precision == "int8" else QuantType.QInt16,
+        weight_type=QuantType.QInt8,
+    )
+    return onnx.load(path)
+
+
+class _Samples:
+    """ONNX Runtime's ``CalibrationDataReader``, by duck type, over an array: one sample a call, then None."""
+
+    def __init__(self, samples: NDArray[np.float32]) -> None:
+        self._left = iter(samples)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        sample = next(self._left, None)
+        return None if sample is None else {INPUT_NAME: sample[None]}
