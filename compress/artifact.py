@@ -19,7 +19,7 @@ class Part:
 
     ``kind`` is ``weights`` (constant tensors, biases included), ``scales`` (quantization scales and zero points),
     ``indices`` (codebook or sparse indices) or ``metadata`` (graph, names, padding: all the rest). `dtype` is the
-    storage type by its numpy name (``int4`` for packed nibbles); ``elements`` counts values, ``bytes`` the file's bytes.
+    storage type by its numpy name (``int4`` for packed nibbles); ``elements`` counts values.
     """
 
     name: str

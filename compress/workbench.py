@@ -132,12 +132,13 @@ class Workbench:
         *,
         scale: str = "embedded",
         announce: Callable[[str], None] = lambda _: None,
+        on_measured: Callable[[Cell], None] = lambda _: None,
     ) -> None:
         self.subjects: Mapping[str, Subject] = {subject.name: subject for subject in subjects}
         self.folder = folder or cache_folder()
         self.prefix = "" if scale == "embedded" else f"{scale}/"
         self.builder = Builder(Store(self.folder / "artifacts"), announce)
-        self.announce = announce
+        self.on_measured = on_measured
         self.cells: dict[str, Cell] = {}
         self._data: dict[str, Dataset] = {}
 
@@ -156,6 +157,7 @@ class Workbench:
         key = f"{subject}: {spelled}"
         if key not in self.cells:
             self.cells[key] = self._measure(self.subject(subject), spelled)
+            self.on_measured(self.cells[key])
         return self.cells[key]
 
     def data(self, subject: Subject) -> Dataset:

@@ -73,7 +73,8 @@ def claim(*sources_and_bound: str | BoundRule, kind: Kind = "theorem") -> Callab
     """Attach a claim to a bench: ``@claim("paper/section/name", at_least(3.85, why="..."))``.
 
     The last positional argument is the bound on what the bench returns (a number, a bool or an `Estimate`), or a
-    function of the bench's parameters that returns one; those before it are the sources it stands for. Decorators may be stacked.
+    function of the bench's parameters that returns one; those before it are the sources it stands for. Decorators may
+    be stacked.
     """
     *sources, bound = sources_and_bound
     if not isinstance(bound, Bound) and (isinstance(bound, str) or not callable(bound)):
@@ -119,7 +120,7 @@ def as_estimate(measured: object) -> Estimate:
 
 
 def judge(claim: Claim, parameters: Mapping[str, object], measured: object, where: str) -> Judgement:
-    """Return the verdict on `measured`: held inside the bound, broken outside, undecided where the interval straddles."""
+    """Return the verdict on `measured`: held inside the bound, broken outside, undecided where it straddles."""
     bound, estimate = claim.bound_for(parameters), as_estimate(measured)
     inside = bound.low <= estimate.low and estimate.high <= bound.high
     outside = estimate.high < bound.low or estimate.low > bound.high or estimate.value != estimate.value

@@ -63,6 +63,10 @@ class StoredRun:
         cells: dict[str, dict[str, Any]] = self.compress.get("cells", {})
         return cells
 
+    def whole(self, selection: str) -> bool:
+        """Return whether the run measured all that `selection`, the paths given to pytest, selects."""
+        return bool(self.compress.get("complete")) and self.compress.get("selection") == selection
+
     def describe(self) -> str:
         """Return the run's number, status, time and commit, for people."""
         commit = str(self.document.get("commit_info", {}).get("id", ""))[:10] or "no commit"
@@ -144,10 +148,11 @@ class Ledger:
             raise LedgerError(f"{self.folder}: {len(found)} runs match {name!r}; stored runs: {there}")
         return self.load(found[0])
 
-    def baseline(self, scale: str, named: str | None = None) -> Baseline | None:
+    def baseline(self, scale: str, selection: str, named: str | None = None) -> Baseline | None:
         """Return what to compare with at `scale`: the run `named`, else the last green ones; None when there is none.
 
-        Green runs of a part of the suite count for the cells they have; the last whole one supplies the rest. Raises
+        Green runs of a part of the suite count for the cells they have; the last whole run of the same `selection`
+        (the paths that pytest was given) supplies the rest. Raises
         `LedgerError` when the named run is red: a red run is never a baseline until somebody accepts it with a reason.
         """
         if named is not None:
@@ -164,7 +169,7 @@ class Ledger:
                 runs.append(run)
                 for name, cell in run.cells.items():
                     cells.setdefault(name, (run, cell))
-                if run.compress.get("complete"):
+                if run.whole(selection):
                     break
         return Baseline(tuple(runs), cells) if runs else None
 

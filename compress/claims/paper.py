@@ -96,3 +96,8 @@ def load_paper(path: Path) -> Paper:
             if len(row) != len(table.columns):
                 raise ClaimError(f"{path}: {table.id}, row {number}: {len(row)} cells for {len(table.columns)} columns")
     return Paper(name, tuple(sorted({id_.split("/")[0] for id_ in claims})), tables, claims)
+
+
+def paper_files(root: Path) -> list[Path]:
+    """Return the claims files of a checkout: ``benches/*/paper.toml``."""
+    return sorted(root.glob("benches/*/paper.toml"))
