@@ -163,9 +163,9 @@ def _transformed(
         found = store.find(key, name)
         if found is None:
             raise CompressError(f"{store.root}: cannot store a model there; is the disk full or read-only?")
-    path, made = found
+    path, stored = found
     # always the stored one, so that a file is the same whether its model was just trained or found
-    return keras.saving.load_model(path, safe_mode=True, compile=False), float(made["step_time_s"])
+    return keras.saving.load_model(path, safe_mode=True, compile=False), float(stored["step_time_s"])
 
 
 class Builder:

@@ -1,4 +1,4 @@
-"""The pytest plugin: collects claims, hands out measured cells, judges, gates and stores. Inert where none is collected.
+"""The pytest plugin: collects claims, hands out measured cells, judges, gates, stores; inert without any.
 
 It stands on pytest-benchmark: every cell becomes one of its benchmarks, whose timed call is one inference, and runs are
 kept in its storage. Its own comparison is not enough: it never looks at sizes or quality, saves before it compares, and
@@ -46,7 +46,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Take ``--benchmark-compare`` over before pytest-benchmark reads it: which run to load depends on the claims."""
-    wanted = config.getoption("benchmark_compare", None)
+    wanted = config.getoption("benchmark_compare", None) or None
     if isinstance(wanted, str) and (Path(wanted).is_dir() or "::" in wanted or wanted.endswith(".py")):
         raise pytest.UsageError(
             f"--benchmark-compare took {wanted!r} for the run to compare with. "

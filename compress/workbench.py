@@ -169,7 +169,7 @@ class Workbench:
     def evaluation_file(self, subject: Subject) -> Path:
         """Return the evaluation inputs as an ``.npy`` file, for the process that runs a model."""
         inputs = self.data(subject).evaluation_x
-        digest = hashlib.sha256(np.ascontiguousarray(inputs)).hexdigest()
+        digest = hashlib.sha256(np.ascontiguousarray(inputs).tobytes()).hexdigest()
         path = self.folder / "inputs" / f"{digest}.npy"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -50,7 +50,7 @@ class Change:
 
 def compare_values(cell: str, old: dict[str, object], new: dict[str, object]) -> list[Change]:
     """Return the changes of all exact metrics, and time and memory as information. Equal values are left out."""
-    changes = []
+    changes: list[Change | None] = []
     for name, metric in METRICS.items():
         if metric.nature == "quality" or (name not in old and name not in new):
             continue

@@ -128,4 +128,4 @@ def _print_last_line(console: Console, suite: Suite, stored: Path | None) -> Non
     console.print(f"\n{len(suite.cells)} cells measured; claims: {said}; {worse} changes for the worse")
     if total:
         console.print(f"{carried} of the papers' {total} claims carry a verdict from this run")
-    console.print(f"stored: {stored}" if stored else "this run was not stored")
+    console.print(f"stored: {stored}" if stored else "this run was not stored", soft_wrap=True)
