@@ -7,6 +7,8 @@ Krishnamoorthi 2018, 3.1 (min-max); Wu et al. 2020, "Integer quantization for de
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
 from typing import Protocol
 
 import numpy as np
@@ -67,13 +69,15 @@ class Percentile:
 
     def ends(self, x: NDArray[np.float64], scheme: Scheme) -> NDArray[np.float64]:
         """Return low and high of each group."""
+        # The decimal as it is written: 99.9 / 100 in floating point is more than 999 of 1,000.
+        percent = Fraction(str(self.percent))
 
         def symmetric(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            high = _quantile(np.abs(values), self.percent / 100)
+            high = _quantile(np.abs(values), percent / 100)
             return np.stack([-high, high], axis=-1)
 
         def asymmetric(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            share = (100 + self.percent) / 200
+            share = (100 + percent) / 200
             return np.stack([-_quantile(-values, share), _quantile(values, share)], axis=-1)
 
         return per_group(symmetric if scheme.symmetric else asymmetric, x, scheme.granularity)
@@ -115,10 +119,12 @@ def _min_max(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([values.min(axis=-1, initial=0.0), values.max(axis=-1, initial=0.0)], axis=-1)
 
 
-def _quantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+def _quantile(values: NDArray[np.float64], share: Fraction) -> NDArray[np.float64]:
     if not values.shape[-1]:
         return np.zeros(values.shape[:-1])
-    return np.quantile(values, share, axis=-1, method="inverted_cdf")
+    rank = ceil(values.shape[-1] * share) - 1
+    ordered: NDArray[np.float64] = np.partition(values, rank, axis=-1)
+    return ordered[..., rank]
 
 
 def _squared_error(values: NDArray[np.float64], ends: NDArray[np.float64], scheme: Scheme) -> NDArray[np.float64]:
