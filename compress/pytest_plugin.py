@@ -249,7 +249,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         pytest.fail("benches are not measured under xdist, which turns benchmarks off: run without -n", pytrace=False)
     run.pending = []
     claims = _claims(pyfuncitem)
-    parameters = pyfuncitem.callspec.params if hasattr(pyfuncitem, "callspec") else {}
+    parameters = {"scale": run.suite.scale, **(pyfuncitem.callspec.params if hasattr(pyfuncitem, "callspec") else {})}
     names = pyfuncitem._fixtureinfo.argnames
     problems: list[str] = []
     skipped = ""

@@ -62,7 +62,10 @@ class Claim:
             raise ClaimError("a claim needs at least one source, such as 'saxena2024/III-A/dynamic-range-size'")
 
     def bound_for(self, parameters: Mapping[str, object]) -> Bound:
-        """Return the bound of one parametrization: a rule is called with those parameters that it names."""
+        """Return the bound of one parametrization: a rule is called with those parameters that it names.
+
+        ``scale`` is one of them in every run: full data can decide what a small sample cannot.
+        """
         if isinstance(self.bound, Bound):
             return self.bound
         wanted = inspect.signature(self.bound).parameters
