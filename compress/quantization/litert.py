@@ -101,9 +101,26 @@ def _ai_edge(
         )
     ranges = None
     if quantizer.need_calibration:
-        samples = _needed(calibration, precision)
-        ranges = quantizer.calibrate({"serving_default": [{INPUT_NAME: sample[None]} for sample in samples]})
+        ranges = _ai_edge_ranges(content, quantizer.get_quantization_recipe(), _needed(calibration, precision))
     return bytes(quantizer.quantize(ranges).quantized_model)
+
+
+def _ai_edge_ranges(content: bytes, recipe: Any, samples: NDArray[np.float32]) -> dict[str, Any]:
+    """Return each tensor's smallest and largest value over `samples`.
+
+    The engine's own `calibrate` averages the samples' extremes, which clips whatever is above average: the largest
+    logits first. The converter takes the extremes, and so do we, for both engines.
+    """
+    from ai_edge_quantizer.calibrator import Calibrator
+    from ai_edge_quantizer.recipe_manager import RecipeManager
+    from ai_edge_quantizer.utils.qsv_utils import min_max_update
+
+    manager = RecipeManager()
+    manager.load_quantization_recipe(recipe)
+    calibrator = Calibrator(content, num_threads=1, qsv_update_func=min_max_update)
+    calibrator.calibrate({"serving_default": [{INPUT_NAME: sample[None]} for sample in samples]}, manager)
+    ranges: dict[str, Any] = calibrator.get_model_qsvs()
+    return ranges
 
 
 def _needed(calibration: NDArray[np.float32] | None, precision: str) -> NDArray[np.float32]:

@@ -63,7 +63,9 @@ def _float32(model: keras.Model, folder: Path) -> Any:
     path = folder / "float32.onnx"
     signature = [keras.InputSpec(shape=(1, *shape[1:]), dtype=dtype, name=INPUT_NAME)]
     model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
-    return name_by_place(onnx.load(path))
+    proto = name_by_place(onnx.load(path))
+    onnx.checker.check_model(proto)  # tf2onnx writes operations it does not know under TensorFlow's name
+    return proto
 
 
 def _float16(proto: Any) -> Any:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from compress.errors import ModelFileError
 
+_READINGS = 16
+"""How many vector elements may be read for each byte of the file."""
+
 
 @dataclass(frozen=True)
 class Vector:
@@ -32,6 +35,8 @@ class Flatbuffer:
                 f"not a {what} file: {len(content)} bytes without the identifier {identifier.decode()!r}; "
                 "check that the path names the model"
             )
+        # a sound file's vectors are disjoint and read a few times; a hostile one's may all overlap, for ever
+        self._left = _READINGS * len(content)
         self.root = self.follow(0)
 
     def broken(self, where: str) -> ModelFileError:
@@ -83,7 +88,8 @@ class Flatbuffer:
             return Vector(0, 0)
         start = self.follow(position)
         length = self.number(start, "I")
-        if start + 4 + length * item_bytes > len(self.content):
+        self._left -= length
+        if start + 4 + length * item_bytes > len(self.content) or self._left < 0:
             raise self.broken(f"a vector of {length} elements at byte {start} ends")
         return Vector(start + 4, length)
 

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import gzip
+
+import h5py
+import numpy as np
+import pytest
+
+from compress.errors import RecipeError
+from compress.quantization.export import Checkpoint, Float32
+from compress.runtime.session import read_parts
+
+PARAMETERS = 144 + 8 + 1152 + 16 + 2560 + 10
+
+
+def sums(content):
+    parts = read_parts(content, "keras")
+    assert sum(part.bytes for part in parts) == len(content)
+    weights = sum(part.bytes for part in parts if part.kind == "weights")
+    slots = sum(part.bytes for part in parts if part.name.startswith("optimizer/"))
+    return weights, slots
+
+
+def test_weights_only_holds_four_bytes_a_parameter_and_no_optimizer(exported):
+    assert sums(exported("cnn", Float32(), "keras")) == (4 * PARAMETERS, 0)
+
+
+def test_a_checkpoint_holds_two_slots_a_parameter_the_step_count_and_the_rate(exported):
+    assert sums(exported("cnn", Checkpoint(), "keras")) == (4 * PARAMETERS, 2 * 4 * PARAMETERS + 8 + 4)
+
+
+def test_slots_of_a_checkpoint_do_not_compress_to_nothing(exported):
+    weights, checkpoint = (len(gzip.compress(exported("cnn", step, "keras"))) for step in (Float32(), Checkpoint()))
+    assert checkpoint > 2.2 * weights
+
+
+@pytest.mark.parametrize("step", [Float32(), Checkpoint()])
+def test_two_models_of_the_same_weights_give_the_same_bytes(exported, another_model_of, data_of, step):
+    again = step.export(another_model_of("cnn"), data_of("cnn"), runtime="keras", seed=0)
+    assert again == exported("cnn", step, "keras")
+
+
+@pytest.mark.parametrize("step", [Float32(), Checkpoint()])
+def test_keras_loads_the_weights_back(exported, model_of, another_model_of, tmp_path, step):
+    path = tmp_path / "model.weights.h5"
+    path.write_bytes(exported("cnn", step, "keras"))
+    model = another_model_of("cnn")
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    model.load_weights(path)
+    for expected, found in zip(model_of("cnn").get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_trained_model_brings_its_own_slots(another_model_of, data_of, tmp_path):
+    import keras
+
+    model, data = another_model_of("mlp"), data_of("mlp")
+    model.compile(keras.optimizers.Adam(), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(data.train_x, data.train_y, epochs=2, batch_size=50, verbose=0)
+    path = tmp_path / "model.weights.h5"
+    path.write_bytes(Checkpoint().export(model, data, runtime="keras", seed=0))
+    with h5py.File(path) as file:
+        for number, variable in enumerate(model.optimizer.variables):
+            np.testing.assert_array_equal(file[f"optimizer/vars/{number}"][()], variable.numpy())
+    assert sums(Float32().export(model, data, runtime="keras", seed=0)) == (4 * (2048 + 32 + 512 + 16 + 160 + 10), 0)
+
+
+def test_writing_a_checkpoint_leaves_the_model_as_it_was(another_model_of, data_of):
+    model = another_model_of("mlp")
+    before = [w.copy() for w in model.get_weights()]
+    Checkpoint().export(model, data_of("mlp"), runtime="keras", seed=0)
+    assert getattr(model, "optimizer", None) is None
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_checkpoint_is_written_for_keras_only(model_of, data_of):
+    with pytest.raises(RecipeError, match="checkpoint can be written for keras, not for 'litert'"):
+        Checkpoint().export(model_of("mlp"), data_of("mlp"), runtime="litert", seed=0)

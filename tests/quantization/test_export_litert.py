@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from compress.errors import CompressError, RecipeError
+from compress.quantization.export import DynamicRange, Float16, Float32, Int8, Int16x8
+from compress.runtime.session import op_counts, open_session, read_parts
+
+KERNELS = {"cnn": {"conv_1": 144, "conv_2": 1152, "dense": 2560}, "mlp": {"1": 2048, "2": 512, "3": 160}}
+BIASES = {"cnn": (8, 16, 10), "mlp": (32, 16, 10)}
+
+STEPS = {
+    "float32": Float32(),
+    "dynamic_range": DynamicRange(),
+    "float16": Float16(),
+    "int8": Int8(),
+    "int8 per tensor": Int8(granularity="tensor"),
+    "int16x8": Int16x8(),
+    "dynamic_range by ai_edge": DynamicRange(engine="ai_edge"),
+    "float16 by ai_edge": Float16(engine="ai_edge"),
+    "int8 by ai_edge": Int8(engine="ai_edge"),
+    "int8 per tensor by ai_edge": Int8(granularity="tensor", engine="ai_edge"),
+    "int16x8 by ai_edge": Int16x8(engine="ai_edge"),
+}
+TOLERANCE = {"float32": 1e-5, "float16": 2e-3, "dynamic_range": 0.03, "int8": 0.05, "int16x8": 0.03}
+"""Largest error, as a fraction of the outputs' range."""
+
+CELLS = [("cnn", name) for name in STEPS] + [("mlp", name) for name in TOLERANCE]
+cells = pytest.mark.parametrize(("kind", "name"), CELLS)
+
+
+def elements_by_dtype(kind, name):
+    """Return what the file must hold, from the layers' shapes and what each step says it does."""
+    kernels, biases = KERNELS[kind].values(), sum(BIASES[kind])
+    if name == "float32":
+        return {"float32": sum(kernels) + biases}
+    if name == "float16":
+        return {"float16": sum(kernels) + biases}
+    if name == "float16 by ai_edge":
+        return {"float16": sum(kernels), "float32": biases}
+    if name == "dynamic_range":
+        small = sum(size for size in kernels if size < 1024)
+        return {"int8": sum(kernels) - small, "float32": small + biases}
+    if name == "dynamic_range by ai_edge":
+        return {"int8": sum(kernels), "float32": biases}
+    return {"int8": sum(kernels), "int64" if name.startswith("int16x8") else "int32": biases}
+
+
+@cells
+def test_every_byte_is_accounted_for_and_weights_follow_the_layers_shapes(exported, kind, name):
+    content = exported(kind, STEPS[name], "litert")
+    parts = read_parts(content, "litert")
+    assert sum(part.bytes for part in parts) == len(content)
+    found = Counter()
+    for part in parts:
+        if part.kind == "weights":
+            found[part.dtype] += part.elements
+            assert part.bytes == part.elements * np.dtype(part.dtype).itemsize
+    assert found == elements_by_dtype(kind, name)
+    assert sum(part.bytes for part in parts if part.kind == "metadata") < 2600
+
+
+@cells
+def test_outputs_agree_with_the_float_model(exported, float_outputs, kind, name):
+    x, expected = float_outputs(kind)
+    session = open_session(exported(kind, STEPS[name], "litert"), "litert")
+    assert session.input_shape == x.shape[1:]
+    found = session.invoke(x)
+    assert found.shape == expected.shape
+    assert found.dtype == np.float32
+    assert np.abs(found - expected).max() <= TOLERANCE[name.split()[0]] * np.ptp(expected)
+
+
+@pytest.mark.parametrize("name", ["dynamic_range", "float16", "int8", "int16x8"])
+def test_a_quantized_file_does_not_compute_what_the_float_one_does(exported, float_outputs, name):
+    x, expected = float_outputs("mlp")
+    found = open_session(exported("mlp", STEPS[name], "litert"), "litert").invoke(x)
+    assert np.abs(found - expected).max() > 1e-5 * np.ptp(expected)
+
+
+@pytest.mark.parametrize("name", ["float32", "int8", "int16x8", "dynamic_range by ai_edge", "int8 by ai_edge"])
+def test_two_models_of_the_same_weights_give_the_same_bytes(exported, another_model_of, data_of, name):
+    again = STEPS[name].export(another_model_of("cnn"), data_of("cnn"), runtime="litert", seed=0)
+    assert again == exported("cnn", STEPS[name], "litert")
+
+
+def test_exporting_leaves_the_model_as_it_was(another_model_of, data_of):
+    model = another_model_of("mlp")
+    before = [w.copy() for w in model.get_weights()]
+    names = [layer.name for layer in model.layers]
+    Int8().export(model, data_of("mlp"), runtime="litert", seed=0)
+    assert names == [layer.name for layer in model.layers]
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("engine", ["converter", "ai_edge"])
+def test_per_channel_scales_are_one_an_output_channel_and_per_tensor_one(exported, engine):
+    def scales(granularity):
+        parts = read_parts(exported("cnn", Int8(granularity=granularity, engine=engine), "litert"), "litert")
+        return sorted(
+            part.elements
+            for part in parts
+            if part.kind == "scales" and part.dtype == "float32" and not part.name.startswith("activation:")
+        )
+
+    assert scales("channel") == sorted([8, 16, 10] * 2)
+    assert scales("tensor") == [1] * 6
+
+
+def test_int8_runs_in_integers_from_input_to_output(exported):
+    content = exported("cnn", Int8(), "litert")
+    assert op_counts(content, "litert") == {"CONV_2D": 2, "FULLY_CONNECTED": 1, "MAX_POOL_2D": 1, "RESHAPE": 1}
+    parts = read_parts(content, "litert")
+    activations = [part for part in parts if part.name.startswith("activation:") and part.dtype == "float32"]
+    assert len(activations) == 6
+
+
+def test_calibration_ranges_come_from_the_samples_that_the_seed_draws(model_of, data_of):
+    first, second = (
+        Int8(calibration=2).export(model_of("mlp"), data_of("mlp"), runtime="litert", seed=seed) for seed in (1, 2)
+    )
+    assert first != second
+
+
+@pytest.mark.parametrize("engine", ["converter", "ai_edge"])
+def test_int8_input_range_is_that_of_the_calibration_samples(model_of, data_of, engine):
+    plain = data_of("mlp")
+    loudness = np.random.default_rng(0).random((150, 1), np.float32)
+    loud = replace(plain, train_x=plain.train_x * loudness)
+    content = Int8(engine=engine).export(model_of("mlp"), loud, runtime="litert", seed=0)
+    scale, zero_point = Interpreter(model_content=content).get_input_details()[0]["quantization"]
+    assert scale == pytest.approx(loud.calibration(100, 0).max() / 255, rel=1e-3)
+    assert zero_point == -128
+
+
+def test_names_and_conversion_records_are_not_in_the_file(exported):
+    content = exported("cnn", Float32(), "litert")
+    for word in (b"conv2d", b"sequential", b"StatefulPartitionedCall", b"CONVERSION_METADATA"):
+        assert word not in content
+    assert b"serving_default" in content
+
+
+def test_zeroed_weights_leave_the_raw_size_and_shrink_the_gzipped_one(exported, another_model_of, data_of):
+    model = another_model_of("mlp")
+    rng = np.random.default_rng(0)
+    model.set_weights([np.where(rng.random(w.shape) < 0.8, 0, w) if w.ndim > 1 else w for w in model.get_weights()])
+    pruned = Float32().export(model, data_of("mlp"), runtime="litert", seed=0)
+    dense = exported("mlp", Float32(), "litert")
+    assert len(pruned) == len(dense)
+    assert len(gzip.compress(pruned)) < 0.45 * len(gzip.compress(dense))
+
+
+def test_conversion_prints_nothing_unless_asked(model_of, data_of, capfd, monkeypatch):
+    Float32().export(model_of("mlp"), data_of("mlp"), runtime="litert", seed=0)
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setenv("COMPRESS_VERBOSE", "1")
+    Float32().export(model_of("mlp"), data_of("mlp"), runtime="litert", seed=0)
+    assert "SavedModel" in capfd.readouterr().err
+
+
+def test_a_model_that_cannot_be_converted_gives_one_error_with_step_runtime_and_remedy(data_of):
+    import keras
+
+    inputs = keras.Input((64,))
+    model = keras.Model(inputs, keras.ops.erfinv(inputs))
+    with pytest.raises(CompressError, match=r"(?s)int8\(engine=converter\)@litert.*try the other engine.*last lines"):
+        Int8().export(model, data_of("mlp"), runtime="litert", seed=0)
+
+
+def test_a_model_with_two_inputs_is_refused_by_name():
+    import keras
+
+    a, b = keras.Input((4,)), keras.Input((4,))
+    model = keras.Model([a, b], keras.layers.Add()([a, b]), name="siamese")
+    with pytest.raises(CompressError, match="'siamese' has 2 inputs and 1 outputs"):
+        Float32().export(model, None, runtime="litert", seed=0)
+
+
+@pytest.mark.parametrize(
+    ("step", "arguments", "message"),
+    [
+        (Int8, {"calibration": 0}, "calibration must be a whole number of samples from 1, got 0"),
+        (Int8, {"calibration": 2.5}, "got 2.5"),
+        (Int8, {"granularity": "block"}, "granularity must be one of channel, tensor, got 'block'"),
+        (Int8, {"engine": "toco"}, "engine must be one of converter, ai_edge, got 'toco'"),
+        (Int16x8, {"calibration": -1}, "got -1"),
+        (DynamicRange, {"engine": "x"}, "got 'x'"),
+        (Float16, {"engine": "x"}, "got 'x'"),
+    ],
+)
+def test_a_bad_parameter_is_named_when_the_step_is_made(step, arguments, message):
+    with pytest.raises(RecipeError, match=message):
+        step(**arguments)
+
+
+def test_a_runtime_the_step_cannot_write_for_is_refused(data_of):
+    with pytest.raises(RecipeError, match="int8 can be written for litert, onnx, not for 'keras'"):
+        Int8().export(None, data_of("mlp"), runtime="keras", seed=0)
