@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
 
 from compress.artifact import FORMATS
 from compress.errors import RecipeError
@@ -106,7 +106,33 @@ def format_step(step: object) -> str:
 
 
 def _format_value(value: object) -> str:
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    # prune(0) and prune(0.0) are equal, so they read the same
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _accepts(hint: object, value: object) -> bool:
+    """Return whether a parameter annotated `hint` takes `value`; integers count as numbers, booleans do not."""
+    origin, options = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return isinstance(value, str)  # which strings is the step's own to say
+    if options:
+        return any(_accepts(option, value) for option in options)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint) if isinstance(hint, type) else True
+
+
+def _words(hint: object) -> str:
+    names = {float: "a number", int: "a whole number", bool: "true or false", str: "a word", type(None): "none"}
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, get_args(hint)))}"
+    if get_args(hint):
+        return " or ".join(_words(option) for option in get_args(hint))
+    return names.get(hint, str(hint))  # type: ignore[call-overload, no-any-return]
 
 
 class _Parser:
@@ -124,16 +150,20 @@ class _Parser:
             kind = match.lastgroup or ""
             self.tokens.append((kind, match.group(kind), match.start(kind)))
             position = match.end()
-        self.tokens.append(("end", "the end", len(text)))
+        self.tokens.append(("end", "", len(text)))
         self.index = 0
 
     def error(self, reason: str, position: int) -> RecipeError:
         return RecipeError(f"recipe {self.text!r}, column {position + 1}: {reason}")
 
-    def take(self, kind: str, value: str | None = None) -> tuple[str, int]:
+    def unexpected(self, expected: str) -> RecipeError:
+        kind, text, position = self.tokens[self.index]
+        return self.error(f"expected {expected}, found {'the end' if kind == 'end' else repr(text)}", position)
+
+    def take(self, kind: str, value: str = "", *, what: str = "") -> tuple[str, int]:
         found, text, position = self.tokens[self.index]
-        if found != kind or (value is not None and text != value):
-            raise self.error(f"expected {value or 'a ' + kind}, found {text!r}", position)
+        if found != kind or (value and text != value):
+            raise self.unexpected(what or repr(value))
         self.index += 1
         return text, position
 
@@ -148,8 +178,9 @@ class _Parser:
         runtime, position = DEFAULT_RUNTIME, 0
         if self.at("@"):
             self.take("mark", "@")
-            runtime, position = self.take("name")
-        self.take("end")
+            runtime, position = self.take("name", what="a runtime")
+        if self.tokens[self.index][0] != "end":
+            raise self.unexpected("'|', '@' or the end")
         for step, start in steps[:-1]:
             if _is_export(step):
                 raise self.error(f"{format_step(step)} writes a file, so it can only come last", start)
@@ -162,47 +193,57 @@ class _Parser:
             raise self.error(str(error), position) from None
 
     def step(self) -> tuple[Any, int]:
-        name, start = self.take("name")
+        name, start = self.take("name", what="a step")
         if name not in STEPS:
             near = difflib.get_close_matches(name, STEPS, 1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise self.error(f"no step {name!r}; {hint}steps are {', '.join(STEPS)}", start)
         kind = step_class(name)
-        fields = [field.name for field in dataclasses.fields(kind)]
         arguments: dict[str, object] = {}
         if self.at("("):
             self.take("mark", "(")
-            while not self.at(")"):
-                self.argument(name, fields, arguments)
-                if not self.at(")"):
-                    self.take("mark", ",")
+            self.argument(name, kind, arguments)
+            while self.at(","):
+                self.take("mark", ",")
+                self.argument(name, kind, arguments)
             self.take("mark", ")")
+        needed = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
+        if missing := [parameter for parameter in needed if parameter not in arguments]:
+            raise self.error(f"{name} needs {' and '.join(missing)}", start)
         try:
             return kind(**arguments), start
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise self.error(f"{name}: {error}", start) from None
 
-    def argument(self, step: str, fields: list[str], arguments: dict[str, object]) -> None:
+    def argument(self, step: str, kind: type[Any], arguments: dict[str, object]) -> None:
+        fields = [field.name for field in dataclasses.fields(kind)]
         start = self.tokens[self.index][2]
         if self.tokens[self.index][0] == "name" and self.tokens[self.index + 1][:2] == ("mark", "="):
             key, _ = self.take("name")
             self.take("mark", "=")
+        elif list(arguments) != fields[: len(arguments)]:
+            raise self.error("a value without a name cannot follow a named one", start)
         elif len(arguments) < len(fields):
             key = fields[len(arguments)]
         else:
-            raise self.error(f"{step} takes {len(fields)} parameters ({', '.join(fields)})", start)
+            takes = f"{len(fields)} parameters ({', '.join(fields)})" if fields else "no parameters"
+            raise self.error(f"{step} takes {takes}", start)
         if key not in fields:
             raise self.error(f"{step} has no parameter {key!r}; it has {', '.join(fields) or 'none'}", start)
         if key in arguments:
             raise self.error(f"{key} is given twice", start)
-        arguments[key] = self.value()
+        value, at = self.value(), self.tokens[self.index - 1][2]
+        hint = get_type_hints(kind)[key]
+        if not _accepts(hint, value):
+            raise self.error(f"{step}: {key} must be {_words(hint)}, got {_format_value(value)}", at)
+        arguments[key] = value
 
     def value(self) -> object:
-        kind, text, position = self.tokens[self.index]
+        kind, text, _ = self.tokens[self.index]
         if kind == "number":
             self.index += 1
             return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
         if kind == "name":
             self.index += 1
             return {"true": True, "false": False, "none": None}.get(text, text)
-        raise self.error(f"expected a value, found {text!r}", position)
+        raise self.unexpected("a value")
