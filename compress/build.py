@@ -7,6 +7,7 @@ the source of the steps, so that a changed routine never meets a stale file. Mod
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -73,26 +74,43 @@ class Store:
         """Return the file `name` of entry `key` and how it was made, or None; a damaged entry counts as absent."""
         folder = self.root / key[:2] / key
         try:
-            made: dict[str, Any] = json.loads((folder / "made.json").read_text())
+            written = (folder / "made.json").read_bytes()
+            digests = (folder / "digests").read_text()
             content = (folder / name).read_bytes()
-        except (OSError, ValueError):
+        except (OSError, UnicodeDecodeError):
             return None
-        return (folder / name, made) if sha256_of(content) == made.get("sha256") else None
+        if digests != f"{sha256_of(content)} {sha256_of(written)}":
+            return None
+        made: dict[str, Any] = json.loads(written)
+        return folder / name, made
 
-    def add(self, key: str, name: str, content: bytes, made: dict[str, Any]) -> Path:
-        """Store `content` and return its path; the entry appears at once, by a rename."""
+    def add(self, key: str, name: str, content: bytes, made: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
+        """Store `content`, and return its path and how it was made; the entry appears at once, by a rename.
+
+        When another process has stored the entry meanwhile, theirs stays and is returned. Raises `CompressError` when
+        the folder cannot be written.
+        """
         folder = self.root / key[:2] / key
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix="new-", dir=folder.parent))
-        (fresh / name).write_bytes(content)
-        (fresh / "made.json").write_text(json.dumps({**made, "sha256": sha256_of(content)}, indent=1))
-        if folder.exists():
-            shutil.rmtree(folder, ignore_errors=True)
+        written = json.dumps({**made, "sha256": sha256_of(content)}, indent=1).encode()
         try:
-            os.replace(fresh, folder)
-        except OSError:  # another process stored the same entry first
-            shutil.rmtree(fresh, ignore_errors=True)
-        return folder / name
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent, ignore_cleanup_errors=True) as fresh:
+                (Path(fresh) / name).write_bytes(content)
+                (Path(fresh) / "made.json").write_bytes(written)
+                (Path(fresh) / "digests").write_text(f"{sha256_of(content)} {sha256_of(written)}")
+                if self.find(key, name) is None:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    with contextlib.suppress(OSError):  # another process was faster
+                        os.rename(fresh, folder)
+            found = self.find(key, name)
+            if found is None:
+                raise OSError(f"{folder} was written and cannot be read back")
+        except OSError as error:
+            raise CompressError(
+                f"{self.root}: cannot store a built file there ({error}); free some space, or name another folder "
+                "in COMPRESS_CACHE_DIR"
+            ) from error
+        return found
 
 
 def find_artifact(store: Store, subject: Subject, recipe: Recipe) -> Artifact | None:
@@ -141,8 +159,7 @@ def build_artifact(store: Store, subject: Subject, text: str) -> Artifact:
     }
     key = _key(subject, (*recipe.transforms, recipe.export), recipe.runtime)
     name = f"model.{FORMATS[recipe.runtime]}"
-    path = store.add(key, name, content, made)
-    return _artifact(subject, recipe, path, {**made, "sha256": sha256_of(content)})
+    return _artifact(subject, recipe, *store.add(key, name, content, made))
 
 
 def _transformed(
@@ -159,10 +176,7 @@ def _transformed(
         made = {"step_time_s": time.perf_counter() - started, "libraries": library_versions()}
         with tempfile.TemporaryDirectory() as folder:
             changed.save(Path(folder) / name)
-            store.add(key, name, (Path(folder) / name).read_bytes(), made)
-        found = store.find(key, name)
-        if found is None:
-            raise CompressError(f"{store.root}: cannot store a model there; is the disk full or read-only?")
+            found = store.add(key, name, (Path(folder) / name).read_bytes(), made)
     path, stored = found
     # always the stored one, so that a file is the same whether its model was just trained or found
     return keras.saving.load_model(path, safe_mode=True, compile=False), float(stored["step_time_s"])
