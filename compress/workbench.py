@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from compress.build import Builder, Store
 from compress.claims.bound import Estimate
 from compress.claims.statistics import Paired, wilson_interval
 from compress.errors import CompressError
+from compress.measure.classification import Outcomes
 from compress.measure.measurement import Measurement, measure_file, measure_run
 from compress.recipe import Recipe
 from compress.subject import Dataset, Subject
@@ -99,7 +100,7 @@ class Cell:
     @property
     def accuracy(self) -> Estimate:
         """Top-1 accuracy in percent, with Wilson's interval (95 % a side)."""
-        correct = self._correct()
+        correct = self._outcomes().correct
         low, high = wilson_interval(int(correct.sum()), len(correct))
         return Estimate(100 * float(correct.mean()), 100 * low, 100 * high, "%", len(correct))
 
@@ -109,21 +110,30 @@ class Cell:
         return self.accuracy_drop_from(self.reference)
 
     def accuracy_drop_from(self, other: Cell) -> Estimate:
-        """Return the accuracy lost against `other`, in percentage points, with its interval (95 % a side)."""
-        paired = Paired.of(other._correct(), self._correct())
+        """Return the accuracy lost against `other`, in percentage points, with its interval (95 % a side).
+
+        Raises `CompressError` when the two were not scored on the same samples.
+        """
+        before, after = other._outcomes(), self._outcomes()
+        if before.samples != after.samples:
+            raise CompressError(f"{self.name} and {other.name} were not scored on the same samples; nothing to pair")
+        paired = Paired.of(before.correct, after.correct)
         low, high = paired.drop_interval()
-        before = 100 * paired.drop / max(float(other._correct().mean()), 1e-12)
-        note = f"{before:.2f} % relative; {paired.only_old} lost, {paired.only_new} gained"
+        relative = 100 * paired.drop / max(before.accuracy, 1e-12)
+        note = f"{relative:.2f} % relative; {paired.only_old} lost, {paired.only_new} gained"
         return Estimate(100 * paired.drop, 100 * low, 100 * high, "points", paired.n, note)
 
-    def _correct(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    def _outcomes(self) -> Outcomes:
         if self.measurement.outcomes is None:
             raise CompressError(f"{self.name}: a Keras weight file is kept, not run; it has no accuracy")
-        return self.measurement.outcomes.correct
+        return self.measurement.outcomes
 
 
 class Workbench:
-    """Builds and measures cells, each once, and remembers them in the order they were asked for."""
+    """Builds and measures cells, each once, and remembers them in the order they were asked for.
+
+    Raises `CompressError` when two subjects have one name.
+    """
 
     def __init__(
         self,
@@ -134,12 +144,16 @@ class Workbench:
         announce: Callable[[str], None] = lambda _: None,
         on_measured: Callable[[Cell], None] = lambda _: None,
     ) -> None:
-        self.subjects: Mapping[str, Subject] = {subject.name: subject for subject in subjects}
+        self.subjects: dict[str, Subject] = {}
+        for one in subjects:
+            if self.subjects.setdefault(one.name, one) is not one:
+                raise CompressError(f"two subjects are called {one.name!r}; rename one of them")
         self.folder = folder or cache_folder()
         self.prefix = "" if scale == "embedded" else f"{scale}/"
         self.builder = Builder(Store(self.folder / "artifacts"), announce)
         self.on_measured = on_measured
         self.cells: dict[str, Cell] = {}
+        self._failed: dict[str, CompressError] = {}
         self._data: dict[str, Dataset] = {}
 
     def subject(self, name: str) -> Subject:
@@ -151,12 +165,19 @@ class Workbench:
     def compressed(self, subject: str, recipe: str | Recipe) -> Cell:
         """Return the measured cell of a subject and a recipe, built first if it has to be.
 
-        Raises `RecipeError` for a bad recipe, `RuntimeCrash` when building or running it killed its process.
+        Raises `RecipeError` for a bad recipe, `RuntimeCrash` when building or running it killed its process; asked
+        again, the same error at once, as a hang is not worth a second deadline.
         """
         spelled = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
         key = f"{subject}: {spelled}"
+        if key in self._failed:
+            raise self._failed[key]
         if key not in self.cells:
-            self.cells[key] = self._measure(self.subject(subject), spelled)
+            try:
+                self.cells[key] = self._measure(self.subject(subject), spelled)
+            except CompressError as error:
+                self._failed[key] = error
+                raise
             self.on_measured(self.cells[key])
         return self.cells[key]
 
