@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from pluggy import HookspecMarker
 
-from compress.subject import Subject
-
 if TYPE_CHECKING:
     import pytest
+
+    from compress.subject import Subject
 
 hookspec = HookspecMarker("pytest")
 
