@@ -48,7 +48,7 @@ class Suite:
         changes = compare_values(cell.name, stored["values"], dict(cell.measurement.values))
         old, new = self.baseline.outcomes(cell.name), cell.measurement.outcomes
         if old is not None and new is not None:
-            changes += compare_outcomes(cell.name, old, new)
+            changes += compare_outcomes(cell.name, old, new.as_stored())
         self.changes += changes
         return changes
 
@@ -61,11 +61,8 @@ class Suite:
         """Return the cells that the last whole run of the same selection measured and this one, if whole, did not."""
         if self.baseline is None or not complete:
             return []
-        return [
-            name
-            for name, (run, _) in self.baseline.cells.items()
-            if run.whole(self.selection) and name not in self.cells
-        ]
+        whole = (run for run in self.baseline.runs if run.whole(self.selection))
+        return [name for run in whole for name in run.cells if name not in self.cells]
 
     @property
     def machine_changes(self) -> list[str]:

@@ -80,9 +80,9 @@ def _exact(cell: str, metric: Metric, old: object, new: object) -> Change | None
     if abs(growth) <= metric.tolerance_fraction:
         return None
     detail = f"{growth:+.2%} {metric.unit}" if math.isfinite(growth) else metric.unit
-    return Change(
-        cell, metric.name, format_number(old), format_number(new), "worse" if worsening > 0 else "better", detail
-    )
+    # told as worse unless it is better, so that a value that is no number is not an improvement
+    direction: Direction = "better" if worsening < 0 else "worse"
+    return Change(cell, metric.name, format_number(old), format_number(new), direction, detail)
 
 
 def _show(value: object) -> str:
@@ -95,7 +95,7 @@ def compare_outcomes(cell: str, old: Outcomes, new: Outcomes) -> list[Change]:
     """Return the changes of quality: accuracy by McNemar, output noise by the signed-rank test.
 
     When the evaluation samples are not the same (other labels, order or number) that is a change of its own, and
-    accuracy is compared unpaired.
+    accuracy is compared unpaired. Both must be at one resolution (`Outcomes.as_stored`).
     """
     changes = []
     old_accuracy, new_accuracy = old.accuracy, new.accuracy
@@ -104,9 +104,9 @@ def compare_outcomes(cell: str, old: Outcomes, new: Outcomes) -> list[Change]:
         detail = f"n={len(old.correct)} -> {len(new.correct)}; other labels, or another order"
         changes.append(Change(cell, "evaluation_samples", old.samples, new.samples, "changed", detail))
         p = two_proportions_p(int(old.correct.sum()), len(old.correct), int(new.correct.sum()), len(new.correct))
-        if old_accuracy - new_accuracy >= MINIMUM_DROP_FRACTION and p < ALPHA:
-            detail = f"{(new_accuracy - old_accuracy) * 100:+.2f} points, unpaired p={p:.2g}"
-            changes.append(Change(cell, "accuracy", *shown, "worse", detail))
+        fell = old_accuracy - new_accuracy >= MINIMUM_DROP_FRACTION and p < ALPHA
+        detail = f"{(new_accuracy - old_accuracy) * 100:+.2f} points, unpaired p={p:.2g}"
+        changes.append(Change(cell, "accuracy", *shown, "worse" if fell else "information", detail))
         return changes
     paired = Paired.of(old.correct, new.correct)
     if paired.drop != 0:
@@ -116,7 +116,8 @@ def compare_outcomes(cell: str, old: Outcomes, new: Outcomes) -> list[Change]:
         certain = abs(paired.drop) >= MINIMUM_DROP_FRACTION and min(worse, better) < ALPHA
         direction: Direction = ("worse" if paired.drop > 0 else "better") if certain else "information"
         detail = f"{-paired.drop * 100:+.2f} points; {flips}; McNemar p={min(worse, better):.2g}"
-        detail += f"; smallest drop that n could show: {smallest * 100:.2f} points"
+        could_show = f"{smallest * 100:.2f} points" if math.isfinite(smallest) else "none"
+        detail += f"; smallest drop that n could show: {could_show}"
         changes.append(Change(cell, "accuracy", *shown, direction, detail))
     return changes + _compare_noise(cell, old, new)
 

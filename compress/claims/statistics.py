@@ -6,6 +6,7 @@ Wilson 1927 (interval of a proportion); Wilcoxon 1945 (signed rank).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,11 +45,14 @@ class Paired:
         return float(stats.binom.sf(self.only_old - 1, discordant, 0.5)) if discordant else 1.0
 
     def drop_interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Return the limits of the drop, each one-sided at `confidence` (Bonett and Price: one added to each count)."""
+        """Return the limits of the drop, each one-sided at `confidence` (Bonett and Price: one added to each count).
+
+        Fractions of the samples, in [-1, 1].
+        """
         gone, come = (self.only_old + 1) / (self.n + 2), (self.only_new + 1) / (self.n + 2)
         z = float(stats.norm.ppf(confidence))
         half = z * float(np.sqrt((gone + come - (gone - come) ** 2) / (self.n + 2)))
-        return gone - come - half, gone - come + half
+        return max(-1.0, gone - come - half), min(1.0, gone - come + half)
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -64,18 +68,22 @@ def minimum_detectable_drop(n: int, discordance: float, alpha: float = 0.01, pow
     """Return the smallest true drop, as a fraction, that McNemar's test would find with probability `power`.
 
     `discordance` is the fraction of the `n` samples that flip either way without any true drop (half each way); the
-    drop comes on top. Computed exactly: the sum over the binomial number of discordant samples.
+    drop comes on top. Computed exactly: the sum over the binomial number of discordant samples. Infinite when no drop
+    whatever would be found so often: `n` is too small.
     """
 
     def found(drop: float) -> float:
+        # at the most, all samples flip: a drop beyond that takes the place of flips the other way
         total = min(1.0, discordance + drop)
-        only_old = (discordance / 2 + drop) / total if total else 0.0
+        only_old = (total + drop) / (2 * total) if total else 0.0
         low, high = stats.binom.ppf([1e-9, 1 - 1e-9], n, total).astype(int)
         discordant = np.arange(low, high + 1)
         critical = stats.binom.isf(alpha, discordant, 0.5) + 1
         return float((stats.binom.pmf(discordant, n, total) * stats.binom.sf(critical - 1, discordant, only_old)).sum())
 
-    low, high = 0.0, 1.0 - discordance
+    low, high = 0.0, 1.0
+    if found(high) < power:
+        return math.inf
     for _ in range(30):
         middle = (low + high) / 2
         low, high = (low, middle) if found(middle) >= power else (middle, high)

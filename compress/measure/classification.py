@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import zlib
 from dataclasses import dataclass
 
@@ -17,7 +18,9 @@ SQNR_CEILING_DB = 60.0
 
 LEAST_DECADE = -14.0
 STEPS_PER_DECADE = 16.0
-"""Noise is kept in steps of a sixteenth of a decade (0.6 dB) from 1e-14, which stands for none, to 87."""
+LARGEST_STEP = 255
+"""Noise over mean signal is kept in steps of a sixteenth of a decade (0.6 dB) from 1e-14, which stands for none, to 87;
+outputs that are not numbers are noise of the largest step."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +45,28 @@ class Outcomes:
     @property
     def output_sqnr_db(self) -> float:
         """Signal-to-quantization-noise ratio of the outputs, in dB; infinite when they equal the reference's."""
-        noise = float(self.noise.sum(dtype=np.float64))
-        return float("inf") if noise == 0 else 10 * float(np.log10(self.signal.sum(dtype=np.float64) / noise))
+        noise, signal = float(self.noise.sum(dtype=np.float64)), float(self.signal.sum(dtype=np.float64))
+        if noise == 0:
+            return math.inf
+        return 10 * math.log10(signal / noise) if signal else -math.inf
 
     def to_json(self) -> dict[str, object]:
         """Return the outcomes as JSON: a bit a sample for `correct`, a byte a sample for `noise`, both compressed."""
+        mean_signal = float(self.signal.mean(dtype=np.float64))
         with np.errstate(divide="ignore"):
-            steps = np.rint((np.log10(self.noise.astype(np.float64)) - LEAST_DECADE) * STEPS_PER_DECADE)
+            decades = np.log10(self.noise.astype(np.float64) / (mean_signal or 1.0))
+        steps = np.rint((decades - LEAST_DECADE) * STEPS_PER_DECADE)
         return {
             "n": len(self.correct),
             "samples": self.samples,
             "correct": _pack(np.packbits(self.correct).tobytes()),
-            "noise": _pack(np.clip(steps, 0, 255).astype(np.uint8).tobytes()),
-            "mean_signal": float(self.signal.mean(dtype=np.float64)),
+            "noise": _pack(np.clip(steps, 0, LARGEST_STEP).astype(np.uint8).tobytes()),
+            "mean_signal": mean_signal,
         }
+
+    def as_stored(self) -> Outcomes:
+        """Return the outcomes as they come back from a ledger, so that two runs are compared at one resolution."""
+        return Outcomes.from_json(self.to_json())
 
     @classmethod
     def from_json(cls, stored: dict[str, object]) -> Outcomes:
@@ -64,32 +75,42 @@ class Outcomes:
             n = int(str(stored["n"]))
             bits = np.frombuffer(_unpack(stored["correct"]), np.uint8)
             steps = np.frombuffer(_unpack(stored["noise"]), np.uint8).astype(np.float64)
-            correct = np.unpackbits(bits, count=n).astype(bool)
-            noise = np.where(steps == 0, 0.0, 10.0 ** (steps / STEPS_PER_DECADE + LEAST_DECADE)).astype(np.float32)
-            signal = np.full(n, float(str(stored["mean_signal"])), np.float32)
+            mean_signal = float(str(stored["mean_signal"]))
             samples = str(stored["samples"])
-        except (KeyError, ValueError, zlib.error) as error:
-            raise DataError(f"stored outcomes are damaged: {error}") from error
-        if len(correct) != n or len(noise) != n:
-            raise DataError(f"stored outcomes are damaged: {n} samples, {len(correct)} bits, {len(noise)} noise values")
-        return cls(correct, noise, signal, samples)
+        except (KeyError, TypeError, ValueError, zlib.error) as error:
+            raise DataError(f"stored outcomes are damaged: {error!r}") from error
+        if n < 1 or len(bits) != (n + 7) // 8 or len(steps) != n or not 0 <= mean_signal < np.inf:
+            raise DataError(
+                f"stored outcomes are damaged: {n} samples, {len(bits)} bytes of bits, {len(steps)} noise values, "
+                f"mean signal {mean_signal}"
+            )
+        noise = np.where(steps == 0, 0.0, 10.0 ** (steps / STEPS_PER_DECADE + LEAST_DECADE)) * (mean_signal or 1.0)
+        correct = np.unpackbits(bits, count=n).astype(bool)
+        return cls(correct, noise.astype(np.float32), np.full(n, mean_signal, np.float32), samples)
 
 
 def score(outputs: NDArray[np.float32], labels: NDArray[np.int64], reference: NDArray[np.float32]) -> Outcomes:
     """Return the outcomes of ``outputs (n, classes)`` against ``labels (n,)`` and the reference's outputs.
 
-    Raises `DataError` when the shapes do not agree: a compressed model must answer like the one it replaces.
+    An answer that holds NaN or infinity is wrong, and its noise the largest that is kept. Raises `DataError` when the
+    shapes do not agree, as a compressed model must answer like the one it replaces, or the reference is not finite.
     """
     if outputs.shape != reference.shape or len(outputs) != len(labels) or outputs.ndim != 2:
         raise DataError(
             f"outputs {outputs.shape}, reference {reference.shape} and labels {labels.shape} do not belong together"
         )
+    if not np.isfinite(reference).all():
+        raise DataError("the float32 file answers with NaN or infinity, which nothing can be measured against")
     exact, answer = reference.astype(np.float64), outputs.astype(np.float64)
+    signal = (exact**2).sum(axis=1)
+    finite = np.asarray(np.isfinite(answer).all(axis=1, keepdims=True))
+    noise = ((np.where(finite, answer, 0.0) - exact) ** 2).sum(axis=1)
+    noise[~finite[:, 0]] = 10.0 ** (LARGEST_STEP / STEPS_PER_DECADE + LEAST_DECADE) * (signal.mean() or 1.0)
     digest = hashlib.sha256(np.ascontiguousarray(labels).astype("<i8").tobytes()).hexdigest()
     return Outcomes(
-        correct=np.asarray(answer.argmax(axis=1) == labels),
-        noise=((answer - exact) ** 2).sum(axis=1).astype(np.float32),
-        signal=(exact**2).sum(axis=1).astype(np.float32),
+        correct=np.asarray((answer.argmax(axis=1) == labels) & finite[:, 0]),
+        noise=np.minimum(noise, np.finfo(np.float32).max).astype(np.float32),
+        signal=signal.astype(np.float32),
         samples=digest[:16],
     )
 
