@@ -13,6 +13,7 @@ class Estimate:
     """A measured value with the interval that its sample size leaves open; exact values are their own interval.
 
     ``n`` is the number of samples behind a quality value (0: exact), ``note`` what a reader should know beside it.
+    Raises `ClaimError` when the interval's ends are swapped.
     """
 
     value: float
@@ -21,6 +22,10 @@ class Estimate:
     unit: str = ""
     n: int = 0
     note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ClaimError(f"an estimate needs low <= high, got [{self.low}, {self.high}]")
 
     def __str__(self) -> str:
         text = format_number(self.value)
@@ -91,6 +96,6 @@ def is_true(*, why: str) -> Bound:
 
 def format_number(value: float) -> str:
     """Return `value` in at most five significant digits, integers whole."""
-    if value == int(value) if math.isfinite(value) else False:
+    if math.isfinite(value) and value == int(value):
         return f"{int(value):,}"
     return f"{value:.5g}" if abs(value) < 100_000 else f"{value:,.0f}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, NoReturn, TypeVar
 
@@ -64,12 +65,21 @@ class Claim:
     def bound_for(self, parameters: Mapping[str, object]) -> Bound:
         """Return the bound of one parametrization: a rule is called with those parameters that it names.
 
-        ``scale`` is one of them in every run: full data can decide what a small sample cannot.
+        ``scale`` is one of them in every run: full data can decide what a small sample cannot. Raises `ClaimError` when
+        the bench has no such parameter, or the rule returns no bound.
         """
         if isinstance(self.bound, Bound):
             return self.bound
         wanted = inspect.signature(self.bound).parameters
-        return self.bound(**{name: parameters[name] for name in wanted})
+        if unknown := [name for name in wanted if name not in parameters]:
+            raise ClaimError(
+                f"{self.sources[0]}: the bound's rule asks for {', '.join(unknown)}; "
+                f"the bench's parameters are {', '.join(parameters) or 'none'}"
+            )
+        bound = self.bound(**{name: parameters[name] for name in wanted})
+        if not isinstance(bound, Bound):
+            raise ClaimError(f"{self.sources[0]}: the bound's rule returns {bound!r}, not a bound")
+        return bound
 
 
 def claim(*sources_and_bound: str | BoundRule, kind: Kind = "theorem") -> Callable[[Bench], Bench]:
@@ -79,6 +89,8 @@ def claim(*sources_and_bound: str | BoundRule, kind: Kind = "theorem") -> Callab
     function of the bench's parameters that returns one; those before it are the sources it stands for. Decorators may
     be stacked.
     """
+    if not sources_and_bound:
+        raise ClaimError("@claim needs its sources and, last, a bound such as at_least(3.85, why='...')")
     *sources, bound = sources_and_bound
     if not isinstance(bound, Bound) and (isinstance(bound, str) or not callable(bound)):
         raise ClaimError("the last argument of @claim is a bound, such as at_least(3.85, why='...')")
@@ -109,27 +121,35 @@ class Judgement:
     bound: str = ""
     why: str = ""
     reason: str = ""
-    cells: tuple[str, ...] = field(default=())
 
 
 def as_estimate(measured: object) -> Estimate:
     """Return what a bench returned as an estimate. Raises `ClaimError` for anything that is not a number."""
     if isinstance(measured, Estimate):
         return measured
-    if isinstance(measured, bool | int | float) or hasattr(measured, "__float__"):
-        value = float(measured)
-        return Estimate(value, value, value)
-    raise ClaimError(f"a bench with a claim returns a number, a bool or an Estimate, got {measured!r}")
+    try:
+        value = float(measured)  # type: ignore[arg-type] # whatever has __float__, numpy's numbers among them
+    except (TypeError, ValueError):
+        value = None
+    if value is None or isinstance(measured, str | bytes):
+        got = "None" if measured is None else f"a {type(measured).__name__}"
+        raise ClaimError(f"a bench with a claim returns a number, a bool or an Estimate, got {got}")
+    return Estimate(value, value, value)
 
 
 def judge(claim: Claim, parameters: Mapping[str, object], measured: object, where: str) -> Judgement:
-    """Return the verdict on `measured`: held inside the bound, broken outside, undecided where it straddles."""
+    """Return the verdict on `measured`: held inside the bound, broken outside, undecided where it straddles.
+
+    What is not a number (NaN) is broken. Raises `ClaimError` when there is nothing to judge, or no bound.
+    """
     bound, estimate = claim.bound_for(parameters), as_estimate(measured)
     inside = bound.low <= estimate.low and estimate.high <= bound.high
-    outside = estimate.high < bound.low or estimate.low > bound.high or estimate.value != estimate.value
+    nan = any(math.isnan(value) for value in (estimate.value, estimate.low, estimate.high))
+    outside = nan or estimate.high < bound.low or estimate.low > bound.high
     if inside:
         verdict = Verdict.REFUTED if claim.kind == "refuted" else Verdict.HELD
     else:
         verdict = Verdict.BROKEN if outside else Verdict.UNDECIDED
-    shown = ("yes" if estimate.value else "no") if isinstance(measured, bool) else str(estimate)
+    is_bool = type(measured).__name__ in ("bool", "bool_")  # Python's, or numpy's by any of its names
+    shown = ("yes" if estimate.value else "no") if is_bool else str(estimate)
     return Judgement(claim.sources, claim.kind, verdict, where, shown, str(bound), bound.why, estimate.note)

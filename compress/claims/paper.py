@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,8 @@ def load_paper(path: Path) -> Paper:
     """Return the paper in a TOML file. Raises `ClaimError` that names the file and what is wrong with it."""
     try:
         stored = tomllib.loads(path.read_text(encoding="utf-8"))
-        tables = {
-            table["id"]: Table(
+        tables = [
+            Table(
                 id=table["id"],
                 title=table["title"],
                 columns=tuple(column["name"] for column in table["columns"]),
@@ -74,28 +75,40 @@ def load_paper(path: Path) -> Paper:
                 rows=tuple(tuple(row) for row in table["rows"]),
             )
             for table in stored["table"]
-        }
-        claims = {
-            entry["id"]: PaperClaim(
+        ]
+        claims = [
+            PaperClaim(
                 **{
                     name: entry[name]
                     for name in ("id", "paraphrase", "quantity", "value", "direction", "audit", "finding")
                 }
             )
             for entry in stored["claim"]
-        }
+        ]
+        twice = [
+            id_
+            for id_, count in Counter([*(one.id for one in tables), *(one.id for one in claims)]).items()
+            if count > 1
+        ]
         name = str(stored["paper"]["name"])
     except FileNotFoundError:
         raise ClaimError(f"{path}: no such claims file; it belongs beside the benches, restore it") from None
     except tomllib.TOMLDecodeError as error:
         raise ClaimError(f"{path}: not valid TOML: {error}") from error
-    except (KeyError, TypeError, UnicodeDecodeError) as error:
-        raise ClaimError(f"{path}: not a claims file: {error!r} is missing or of the wrong kind") from error
-    for table in tables.values():
+    except OSError as error:
+        raise ClaimError(f"{path}: the claims file cannot be read: {error}") from error
+    except KeyError as error:
+        raise ClaimError(f"{path}: not a claims file: an entry has no {error}") from error
+    except (TypeError, UnicodeDecodeError) as error:
+        raise ClaimError(f"{path}: not a claims file: {error}") from error
+    if twice:
+        raise ClaimError(f"{path}: {', '.join(twice)}: an id is given twice")
+    for table in tables:
         for number, row in enumerate(table.rows, start=1):
             if len(row) != len(table.columns):
                 raise ClaimError(f"{path}: {table.id}, row {number}: {len(row)} cells for {len(table.columns)} columns")
-    return Paper(name, tuple(sorted({id_.split("/")[0] for id_ in claims})), tables, claims)
+    prefixes = tuple(sorted({one.id.split("/")[0] for one in claims}))
+    return Paper(name, prefixes, {one.id: one for one in tables}, {one.id: one for one in claims})
 
 
 def paper_files(root: Path) -> list[Path]:
