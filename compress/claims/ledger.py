@@ -15,11 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from filelock import FileLock
+
 from compress.errors import LedgerError
 from compress.measure.classification import Outcomes
 from compress.measure.measurement import Measurement
 
 SCHEMA = 1
+LOCK_TIMEOUT_S = 60.0
 _RUN_FILE = re.compile(r"(\d{4,})_.*\.json")
 
 
@@ -67,11 +71,24 @@ class StoredRun:
         """Return whether the run measured all that `selection`, the paths given to pytest, selects."""
         return bool(self.compress.get("complete")) and self.compress.get("selection") == selection
 
+    @property
+    def status(self) -> str:
+        """``green``, ``red``, ``accepted``, or ``not ours`` for a run of somebody else's benchmarks."""
+        return "accepted" if "accepted" in self.compress else str(self.compress.get("status", "not ours"))
+
+    @property
+    def time(self) -> str:
+        """When the run ended, UTC, to the second."""
+        return str(self.document.get("datetime", ""))[:19]
+
+    @property
+    def commit(self) -> str:
+        """The first ten digits of the commit it was made from."""
+        return str((self.document.get("commit_info") or {}).get("id") or "")[:10] or "no commit"
+
     def describe(self) -> str:
         """Return the run's number, status, time and commit, for people."""
-        commit = str(self.document.get("commit_info", {}).get("id", ""))[:10] or "no commit"
-        status = "accepted" if "accepted" in self.compress else self.compress.get("status", "not ours")
-        return f"run {self.number} ({status}, {str(self.document.get('datetime', ''))[:19]}, {commit})"
+        return f"run {self.number} ({self.status}, {self.time}, {self.commit})"
 
 
 @dataclass(frozen=True)
@@ -122,10 +139,15 @@ class Ledger:
         if not isinstance(document, dict) or not isinstance(document.get("benchmarks"), list):
             raise LedgerError(f"{path}: not a stored run (no list of benchmarks); {_REMEDY}")
         ours = document.get("compress", {})
-        if not isinstance(ours, dict) or not isinstance(ours.get("cells", {}), dict):
+        cells = ours.get("cells", {}) if isinstance(ours, dict) else None
+        if not isinstance(cells, dict) or not all(
+            isinstance(cell, dict) and isinstance(cell.get("values"), dict) for cell in cells.values()
+        ):
             raise LedgerError(f"{path}: not a stored run ('compress' is not what this version writes); {_REMEDY}")
         if ours.get("schema", SCHEMA) != SCHEMA:
-            raise LedgerError(f"{path}: written by another version (schema {ours['schema']}, this one reads {SCHEMA})")
+            raise LedgerError(
+                f"{path}: written by another version (schema {ours['schema']}, this one reads {SCHEMA}); {_REMEDY}"
+            )
         return StoredRun(path, document)
 
     def newest_first(self) -> Iterator[StoredRun]:
@@ -152,15 +174,20 @@ class Ledger:
         """Return what to compare with at `scale`: the run `named`, else the last green ones; None when there is none.
 
         Green runs of a part of the suite count for the cells they have; the last whole run of the same `selection`
-        (the paths that pytest was given) supplies the rest. Raises
-        `LedgerError` when the named run is red: a red run is never a baseline until somebody accepts it with a reason.
+        (the paths that pytest was given) supplies the rest. Raises `LedgerError` when the named run is of another
+        scale, holds no cells, or is red: a red run is never a baseline until somebody accepts it with a reason.
         """
         if named is not None:
             run = self.find(named)
+            if not run.cells:
+                raise LedgerError(f"{run.describe()} holds no measured cells; there is nothing to compare with")
             if not run.green:
                 raise LedgerError(
-                    f"{run.describe()} cannot be a baseline; `compress-bench accept` takes it, with a reason"
+                    f"{run.describe()} cannot be a baseline until it is accepted: "
+                    f'`compress-bench accept {run.number} --reason "..."`'
                 )
+            if run.compress.get("scale") != scale:
+                raise LedgerError(f"{run.describe()} was made at --scale {run.compress.get('scale')}, not {scale}")
             return Baseline((run,), {name: (run, cell) for name, cell in run.cells.items()})
         runs: list[StoredRun] = []
         cells: dict[str, tuple[StoredRun, dict[str, Any]]] = {}
@@ -178,47 +205,52 @@ class Ledger:
 
         Raises `LedgerError` when the folder cannot be written; nothing is left behind.
         """
-        content = json.dumps(document, indent=1, default=str).encode()
+        content = json.dumps(document, indent=1, default=_plain).encode()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            part = self.folder / f".{os.getpid()}.part"
-            try:
-                with part.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                return self._name(part, label)
-            finally:
-                part.unlink(missing_ok=True)
+            # runs that end together wait for each other here, and get two numbers
+            with FileLock(self.folder / ".lock", timeout=LOCK_TIMEOUT_S):
+                files = self.files()
+                number = int(files[-1].name.split("_")[0]) + 1 if files else 1
+                path = self.folder / f"{number:04}_{label}.json"
+                _write(path, content)
         except OSError as error:
             raise LedgerError(f"{self.folder}: the run could not be stored: {error}") from error
-
-    def _name(self, part: Path, label: str) -> Path:
-        files = self.files()
-        number = int(files[-1].name.split("_")[0]) if files else 0
-        while True:
-            number += 1
-            path = self.folder / f"{number:04}_{label}.json"
-            # os.link refuses to overwrite, so that two runs that end together get two numbers
-            if any(self.folder.glob(f"{number:04}_*.json")):
-                continue
-            try:
-                os.link(part, path)
-            except FileExistsError:
-                continue
-            return path
+        return path
 
     def accept(self, run: StoredRun, reason: str) -> None:
         """Let a red run be a baseline from now on, with the reason and the time written into it.
 
-        Raises `LedgerError` on an empty reason or a run without cells.
+        Raises `LedgerError` on an empty reason, a run without cells, a run that is a baseline already, or a file that
+        cannot be written.
         """
         if not reason.strip():
             raise LedgerError("accepting a run needs a reason that the next reader will understand")
         if not run.cells:
             raise LedgerError(f"{run.path}: holds no measured cells; there is nothing to accept")
+        if run.green:
+            raise LedgerError(f"{run.describe()} may be a baseline already; there is nothing to accept")
         accepted = {"reason": reason, "when": datetime.now(UTC).isoformat(timespec="seconds")}
         document = {**run.document, "compress": {**run.compress, "accepted": accepted}}
-        part = run.path.with_suffix(".part")
-        part.write_text(json.dumps(document, indent=1), encoding="utf-8")
-        os.replace(part, run.path)
+        try:
+            _write(run.path, json.dumps(document, indent=1).encode())
+        except OSError as error:
+            raise LedgerError(f"{run.path}: the acceptance could not be stored: {error}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write `path` whole or not at all: a file beside it, then a rename; nothing else is left behind."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _plain(value: object) -> object:
+    """Return what JSON has for `value`: numpy's numbers as Python's, all else as text."""
+    return value.item() if isinstance(value, np.generic) else str(value)
