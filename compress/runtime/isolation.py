@@ -76,6 +76,8 @@ def run_isolated(
             raise RuntimeCrash(f"{model}: hung; no answer within {deadline_s:g} s while {_stage(folder)}") from None
         if done.returncode != 0:
             raise RuntimeCrash(f"{model}: {_cause(done.returncode, done.stderr)} while {_stage(folder)}")
+        if not (folder / "result.json").exists():
+            raise RuntimeCrash(f"{model}: the runtime ended the process without an answer while {_stage(folder)}")
         result = json.loads((folder / "result.json").read_text())
         outputs = np.load(folder / "outputs.npy", allow_pickle=False)
     return Run(outputs=outputs, **{**result, "latency_s": tuple(result["latency_s"])})
@@ -88,11 +90,19 @@ def _stage(folder: Path) -> str:
         return "starting the process"
 
 
+_NO_MEMORY = ("MemoryError", "bad_alloc", "Cannot allocate memory", "failed to map segment")
+
+
 def _cause(returncode: int, stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    last = lines[-1] if lines else f"exit code {returncode}"
+    if telling := next((line for line in reversed(lines) if any(sign in line for sign in _NO_MEMORY)), ""):
+        return f"the runtime ran out of memory ({telling})"
     if returncode < 0:
-        name = signal.Signals(-returncode).name
+        known = {each.value: each.name for each in signal.Signals}
+        name = known.get(-returncode, f"signal {-returncode}")
         hint = " (out of memory, or killed by someone)" if name == "SIGKILL" else ""
         return f"the runtime was killed by {name}{hint}"
-    lines = [line for line in stderr.strip().splitlines() if line.strip()]
-    last = lines[-1] if lines else f"exit code {returncode}"
-    return f"the runtime ran out of memory ({last})" if last.startswith("MemoryError") else f"the runtime said {last!r}"
+    if last.startswith("compress.errors."):
+        return last.partition(": ")[2]
+    return f"the runtime said {last!r}"
