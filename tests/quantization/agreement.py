@@ -46,7 +46,8 @@ def assert_same_codes(theirs: NDArray[Any], values: NDArray[Any], parameters: Pa
     """Compare a file's codes with ours for the same values.
 
     A file's scale is float32 and its quotient is taken in float32: two roundings of 2^-24 each and one of the
-    reciprocal that some writers multiply by. Within that of a tie a code may be one off; anywhere else it may not.
+    reciprocal that some writers multiply by. Within that of a tie a code may be one off; anywhere else it may not, nor
+    on a tie itself, which the scheme's rounding rule decides.
     """
     ours = quantize(values, parameters).astype(np.int64)
     assert theirs.dtype == parameters.scheme.storage
@@ -54,6 +55,7 @@ def assert_same_codes(theirs: NDArray[Any], values: NDArray[Any], parameters: Pa
     from_tie = np.abs(steps - np.floor(steps) - 0.5)
     differ = ours != theirs
     assert (np.abs(ours - theirs)[differ] <= 1).all()
+    assert (from_tie[differ] > 0).all()
     assert (from_tie[differ] <= np.abs(steps[differ]) * 2.0**-22).all()
 
 

@@ -201,13 +201,13 @@ def test_a_constant_array_comes_back_to_a_rounding_error(dtype, symmetric, const
 @pytest.mark.parametrize("symmetric", [True, False])
 @pytest.mark.parametrize("largest", [FLOAT32_MAX, np.finfo(np.float64).max])
 def test_a_range_from_minus_max_to_max_stays_finite(dtype, symmetric, largest):
-    x = np.array([-largest, 0, largest])
+    x = np.array([-largest, 0, largest], type(largest))
     parameters = choose_parameters(x, Scheme(dtype, symmetric=symmetric))
     values = dequantize(quantize(x, parameters), parameters, x.dtype)
     step = parameters.scale.item()
     assert np.isfinite(values).all()
     assert values[1] == 0
-    assert np.abs(values / 2 - x / 2).max() <= step / 4 * (1 + 1e-9)
+    assert np.abs(values.astype(np.float64) / 2 - x.astype(np.float64) / 2).max() <= step / 4 * (1 + 1e-9)
 
 
 def test_denormals_are_told_apart():
@@ -215,6 +215,16 @@ def test_denormals_are_told_apart():
     x = np.arange(-127, 128).astype(np.float32) * smallest
     parameters = choose_parameters(x, Scheme())
     np.testing.assert_array_equal(dequantize(quantize(x, parameters), parameters), x)
+
+
+def test_a_scale_is_never_a_denormal_whose_codes_would_not_reach_the_ends():
+    smallest = np.finfo(np.float64).smallest_subnormal
+    # 190 / 127 denormals are rounded to one denormal, by which 190 would saturate at 127.
+    x = np.array([190.0, -3.0]) * smallest
+    parameters = choose_parameters(x, Scheme())
+    error = np.abs(dequantize(quantize(x, parameters), parameters, np.float64) - x)
+    assert parameters.scale.item() == np.finfo(np.float64).tiny
+    assert (error <= parameters.scale / 2).all()
 
 
 def test_infinities_saturate_and_nan_is_refused():

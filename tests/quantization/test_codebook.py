@@ -168,6 +168,21 @@ def test_int4_codes_are_those_of_the_symmetric_affine_scheme_in_the_same_blocks(
     np.testing.assert_array_equal(codes[untied].astype(int) - 7, affine[untied])
 
 
+def test_a_constant_that_rounds_below_zero_is_zero():
+    # Mean 0.2, step 0.8 / 127: the zeros are coded -32, which stands for -0.0016.
+    x = np.array([0, 0, 0, 0, 1], np.float32)
+    blocks = quantize_blocks(x, BlockCodebook(block_size=1))
+    assert blocks.constants.codes.tolist() == [-32, -32, -32, -32, 127]
+    assert block_constants(blocks).tolist() == [0, 0, 0, 0, 1]
+
+
+def test_constants_too_small_for_a_float32_step_keep_a_step():
+    x = np.array([1, 2, 3], np.float32) * np.finfo(np.float32).smallest_subnormal
+    blocks = quantize_blocks(x, BlockCodebook(block_size=1))
+    assert blocks.constants.scale.tolist() == [np.finfo(np.float32).tiny]
+    assert np.abs(dequantize_blocks(blocks) - x).max() <= np.finfo(np.float32).tiny / 2
+
+
 def test_double_quantization_costs_0_127_bits_a_parameter_at_64_and_256():
     codebook = BlockCodebook(block_size=64, second_block_size=256)
     assert codebook.constant_bits_per_parameter == 8 / 64 + 32 / (64 * 256)

@@ -161,6 +161,11 @@ def test_mse_clips_an_outlier_that_min_max_spends_its_codes_on():
     assert clipped > kept + 3
 
 
+def test_mse_looks_for_a_range_down_to_a_hundredth_of_min_max():
+    x = np.append(np.random.default_rng(0).uniform(-2, 2, 100_000), 100.0)
+    assert choose_parameters(x, Scheme("int4"), MSE()).scale.item() * 7 == pytest.approx(2, abs=0.5)
+
+
 @given(
     matrices("float64", min_side=1),
     st.sampled_from([50.0, 75.0, 87.5, 100.0]),
