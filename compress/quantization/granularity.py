@@ -1,6 +1,6 @@
 """Which values share one scale: the whole tensor, a channel, or a block along an axis.
 
-Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference", 2.5 (per tensor, per channel);
+Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference", 2.6 (per tensor, per channel);
 ONNX operator specification, QuantizeLinear-21 (per block). All three are one thing, a tile that the array is cut into.
 """
 

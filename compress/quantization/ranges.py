@@ -1,7 +1,7 @@
 """Which range of values a scale covers: all of it, a percentile of it, or the one of least squared error.
 
-Krishnamoorthi 2018, 3.1 (min-max); Wu et al. 2020, "Integer quantization for deep learning inference", 3.3
-(percentile); Choukroun et al. 2019, "Low-bit quantization of neural networks for efficient inference", 3 (MSE).
+Krishnamoorthi 2018, 2.5 (min-max); Wu et al. 2020, "Integer quantization for deep learning inference", "Calibration"
+(percentile); Choukroun et al. 2019, "Low-bit quantization of neural networks for efficient inference" (MSE).
 """
 
 from __future__ import annotations
