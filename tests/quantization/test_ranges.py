@@ -86,13 +86,13 @@ def test_per_channel_error_is_never_above_half_the_per_tensor_step(x, scheme):
     assert (np.abs(round_trip(x, scheme) - x) <= step * (0.5 + 1e-9)).all()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(matrices("float64"), schemes())
 def test_per_channel_squared_error_by_mse_is_never_above_per_tensor(x, scheme):
     assert squared_error(x, scheme, MSE(10)) <= squared_error(x, as_one_group(scheme), MSE(10)) * (1 + 1e-9)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(matrices("float64"), schemes())
 def test_squared_error_by_mse_is_never_above_min_max(x, scheme):
     assert squared_error(x, scheme, MSE(10)) <= squared_error(x, scheme, MinMax()) * (1 + 1e-9)
@@ -140,7 +140,7 @@ def exact_squared_error(values, low, high, scheme):
     return sum(((c - zero_point) * scale - v) ** 2 for c, v in zip(codes, values, strict=True))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.floats(-4, 4, allow_subnormal=False), min_size=1, max_size=6),
     schemes(granularity=PerTensor(), rounding="half_even"),
@@ -202,6 +202,7 @@ def test_a_percentile_ignores_one_outlier_in_a_thousand():
 
 
 @pytest.mark.parametrize("rule", [MinMax(), Percentile(99), MSE(5)])
+@settings(deadline=None)
 @given(x=matrices(), scheme=schemes())
 def test_every_rule_composes_with_every_granularity_and_writes_to_nothing(rule, x, scheme):
     before = x.tobytes()
