@@ -26,7 +26,7 @@ COLUMNS = (
 
 
 def cell_rows(cells: Iterable[Cell]) -> list[tuple[str, ...]]:
-    """Return one row of `COLUMNS` for each cell, by name; what a format cannot have (Keras weight files) is left out."""
+    """Return one row of `COLUMNS` a cell, by name; what a format cannot have (a Keras weight file) is left out."""
     return [_row(cell) for cell in sorted(cells, key=lambda cell: cell.name)]
 
 
