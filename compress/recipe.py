@@ -2,7 +2,7 @@
 
     prune(0.9) | int8            magnitude pruning, then full integer quantization, for LiteRT
     float16@onnx                 half precision, for ONNX Runtime
-    prune(0.9, scope=global)     no export named: written as float32
+    prune(0.9, scope=layer)      no export named: written as float32
 
 The grammar is ``step ('|' step)* ['@' runtime]`` with ``step = name ['(' value (',' [name '='] value)* ')']``. All
 steps but the last go from model to model; the last writes a file. `STEPS` is the registry: one line a step.

@@ -143,8 +143,8 @@ def judge(claim: Claim, parameters: Mapping[str, object], measured: object, wher
     What is not a number (NaN) is broken. Raises `ClaimError` when there is nothing to judge, or no bound.
     """
     bound, estimate = claim.bound_for(parameters), as_estimate(measured)
-    inside = bound.low <= estimate.low and estimate.high <= bound.high
     nan = any(math.isnan(value) for value in (estimate.value, estimate.low, estimate.high))
+    inside = not nan and bound.low <= estimate.low and estimate.high <= bound.high
     outside = nan or estimate.high < bound.low or estimate.low > bound.high
     if inside:
         verdict = Verdict.REFUTED if claim.kind == "refuted" else Verdict.HELD
