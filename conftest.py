@@ -7,6 +7,9 @@ from pathlib import Path
 from compress.claims.paper import paper_files
 from compress.subject import Subject
 
+pytest_plugins = ["pytester"]
+"""The plugin's own tests run pytest; only a root ``conftest.py`` may ask for that."""
+
 
 def pytest_compress_subjects(scale: str) -> list[Subject]:
     """Hand the fixtures' subjects to the plugin."""

@@ -7,7 +7,9 @@ takes a red run for the next baseline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import warnings
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 COMPARE = pytest.StashKey[object]()
 RUN = pytest.StashKey["Run"]()
+FIXTURES = frozenset({"compressed", "paper_table", "report_table"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
             f"--benchmark-compare took {wanted!r} for the run to compare with. "
             f"Put the path first: `pytest {wanted} --benchmark-compare`"
         )
+    if config.getoption("benchmark_compare_fail", None) and wanted is None:
+        raise pytest.UsageError("--benchmark-compare-fail judges nothing without --benchmark-compare; add it")
     config.stash[COMPARE] = wanted
     if wanted is not None:
         config.option.benchmark_compare = None
@@ -63,20 +68,55 @@ def _claims(item: pytest.Item) -> list[Claim]:
 
 
 def _is_ours(item: pytest.Item) -> bool:
-    return bool(_claims(item)) or "compressed" in getattr(item, "fixturenames", ())
+    return bool(_claims(item)) or not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Keep benches in a run of ``--benchmark-only``: they are benchmarks, though they take no fixture of that name."""
+    result = yield
+    if config.getoption("benchmark_only", False):
+        for item in items:
+            if _is_ours(item):
+                item.own_markers = [mark for mark in item.own_markers if "--benchmark-only" not in str(mark.kwargs)]
+    return result
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Set a run up when anything of ours was collected; hand pytest-benchmark its option back when not."""
+    """Set a run up when anything of ours was collected, or was before; else pytest-benchmark has its option back."""
     config = session.config
     ours = [item for item in session.items if _is_ours(item)]
-    if ours and not config.option.collectonly:
+    if not config.option.collectonly and (ours or _had_benches(session)):
         config.stash[RUN] = run = Run(session)
         run.check_sources({source for item in ours for one in _claims(item) for source in one.sources})
     elif config.stash.get(COMPARE, None) is not None:
         benchmarks = config._benchmarksession  # type: ignore[attr-defined]
         benchmarks.compare = config.stash[COMPARE]
         benchmarks.handle_loading()
+
+
+def _had_benches(session: pytest.Session) -> bool:
+    """Return whether a gated run without any bench stands where a whole run with some is the baseline."""
+    config = session.config
+    if config.stash.get(COMPARE, None) is None or not _is_whole(session):
+        return False
+    selection = _selection(config)
+    try:
+        baseline = _ledger(config).baseline(config.getoption("scale"), selection)
+    except CompressError:
+        return False  # nothing of ours is asked for; pytest-benchmark says what it cannot read
+    return baseline is not None and any(run.whole(selection) for run in baseline.runs)
+
+
+def _ledger(config: pytest.Config) -> Ledger:
+    from compress.claims.ledger import Ledger
+
+    if not hasattr(config, "_benchmarksession"):
+        raise ClaimError("claims need pytest-benchmark, which keeps the runs: do not switch it off")
+    storage = config._benchmarksession.storage
+    if not hasattr(storage, "path"):
+        raise ClaimError("--benchmark-storage must be a folder: runs are read before anything is measured")
+    return Ledger(Path(storage.path) / str(storage.default_machine_id))
 
 
 class Run:
@@ -88,48 +128,69 @@ class Run:
         from compress.workbench import Workbench
 
         config = session.config
-        self.config = config
-        self.benchmarks: Any = config._benchmarksession  # type: ignore[attr-defined]
-        self.node: pytest.Item | None = None
+        self.session, self.config = session, config
         self.pending: list[Change] = []
         self.stored: Path | None = None
-        self.complete = _is_whole(session)
+        self.trouble = ""
         wanted = config.stash.get(COMPARE, None)
-        scale = config.getoption("scale")
-        selection = " ".join(sorted(_relative(argument, config.rootpath) for argument in config.args))
+        scale, selection = config.getoption("scale"), _selection(config)
         try:
             papers = [
                 load_paper(path) for answer in config.hook.pytest_compress_papers(config=config) for path in answer
             ]
-            self.ledger = self._ledger()
+            self.ledger = _ledger(config)
             baseline = self.ledger.baseline(scale, selection, wanted if isinstance(wanted, str) else None)
+            subjects = [
+                one for answer in config.hook.pytest_compress_subjects(config=config, scale=scale) for one in answer
+            ]
+            self.workbench: Workbench = Workbench(
+                subjects, scale=scale, announce=self.announce, on_measured=self.on_measured
+            )
         except CompressError as error:
             raise pytest.UsageError(str(error)) from error
         if baseline is None and config.getoption("require_baseline"):
             raise pytest.UsageError(f"--require-baseline: {self.ledger.folder} holds no green run at this scale")
         self.suite: Suite = Suite(scale, selection, baseline, gated=wanted is not None, papers=papers)
-        subjects = [
-            one for answer in config.hook.pytest_compress_subjects(config=config, scale=scale) for one in answer
-        ]
-        self.workbench: Workbench = Workbench(
-            subjects, scale=scale, announce=self.announce, on_measured=self.on_measured
-        )
+        self.benchmarks: Any = config._benchmarksession  # type: ignore[attr-defined]
         if wanted is not None and baseline is not None:
-            self.benchmarks.compare = str(baseline.newest.path)
-            self.benchmarks.handle_loading()
+            self._load_times(baseline.newest.path)
         elif self.benchmarks.compare_fail:
             self.benchmarks.compare_fail = []  # a first run has nothing to be slower than
         # stored by `store`, whole or not at all, when pytest-benchmark would write in place
         self.label = self.benchmarks.save or self.benchmarks.autosave or _default_label()
         self.benchmarks.save = self.benchmarks.autosave = None
 
-    def _ledger(self) -> Ledger:
-        from compress.claims.ledger import Ledger
+    @property
+    def ended(self) -> bool:
+        """Whether the session came to its end: no Ctrl-C, no ``-x``, no error of pytest's own."""
+        code, ends = self.session.exitstatus, (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        stopped = bool(self.session.shouldstop or self.session.shouldfail)
+        return code in (*ends, pytest.ExitCode.NO_TESTS_COLLECTED) and not stopped
 
-        storage = self.benchmarks.storage
-        if not hasattr(storage, "path"):
-            raise ClaimError("--benchmark-storage must be a folder: runs are read before anything is measured")
-        return Ledger(Path(storage.path) / str(storage.default_machine_id))
+    @property
+    def complete(self) -> bool:
+        """Whether all that the selection holds was collected, and run to the end."""
+        return self.ended and _is_whole(self.session)
+
+    @property
+    def missing(self) -> list[str]:
+        """Cells that the last whole run had, and this one, if whole, has not."""
+        return [] if self.config.getoption("allow_missing") else self.suite.missing(self.complete)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is stored of the run beside pytest-benchmark's own entries."""
+        slower = bool(self.benchmarks.performance_regressions)
+        failed = self.session.testsfailed > 0 or not self.ended or bool(self.missing) or slower
+        return self.suite.to_json(failed=failed, complete=self.complete)
+
+    def _load_times(self, path: Path) -> None:
+        from pytest_benchmark.logger import PytestBenchmarkWarning
+
+        self.benchmarks.compare = str(path)
+        with warnings.catch_warnings():
+            # that the machine is another one is the report's to say; here it would end the run
+            warnings.simplefilter("ignore", PytestBenchmarkWarning)
+            self.benchmarks.handle_loading()
 
     def check_sources(self, sources: set[str]) -> None:
         """Raise `pytest.UsageError` for claims that name no entry of the paper they begin with."""
@@ -180,7 +241,7 @@ class Run:
         call()
         fixture(call)
 
-    def store(self, failed: bool) -> None:
+    def store(self) -> None:
         """Store the run under pytest-benchmark's name and format. Raises `LedgerError` when it cannot be."""
         hook, config = self.config.hook, self.config
         commit = hook.pytest_benchmark_generate_commit_info(config=config)
@@ -193,7 +254,6 @@ class Run:
             commit_info=commit,
         )
         hook.pytest_benchmark_update_json(config=config, benchmarks=self.benchmarks.benchmarks, output_json=document)
-        document["compress"] = self.suite.to_json(failed=failed, complete=self.complete)
         self.stored = self.ledger.save(document, self.label)
 
 
@@ -203,15 +263,26 @@ def _default_label() -> str:
     return str(get_tag())
 
 
-def _relative(argument: str, root: Path) -> str:
-    path = Path(argument.split("::")[0]).absolute()
-    return str(path.relative_to(root)) if path.is_relative_to(root) else argument
+def _selection(config: pytest.Config) -> str:
+    """Return what a run was asked to collect, however it was spelled: paths from the root folder, sorted."""
+    paths = (Path(os.path.normpath(Path(argument.split("::")[0]).absolute())) for argument in config.args)
+    root = config.rootpath
+    return " ".join(sorted({str(path.relative_to(root) if path.is_relative_to(root) else path) for path in paths}))
 
 
 def _is_whole(session: pytest.Session) -> bool:
     option = session.config.option
-    narrowed = option.keyword or option.markexpr or option.deselect or getattr(option, "lf", False)
+    narrowing = ("keyword", "markexpr", "deselect", "lf", "stepwise", "ignore", "ignore_glob")
+    narrowed = any(getattr(option, name, None) for name in narrowing)
     return not narrowed and not any("::" in argument for argument in session.config.args)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    """Put cells and verdicts into every JSON file of a run: the stored one and that of ``--benchmark-json``."""
+    run = config.stash.get(RUN, None)
+    if run is not None:
+        output_json["compress"] = run.to_json()
 
 
 @pytest.fixture
@@ -245,9 +316,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not _is_ours(pyfuncitem):
         return None
     run = pyfuncitem.config.stash[RUN]
-    if run.benchmarks.xdist_warning:
-        pytest.fail("benches are not measured under xdist, which turns benchmarks off: run without -n", pytrace=False)
-    run.pending = []
+    if hasattr(pyfuncitem.config, "workerinput"):
+        pytest.fail(
+            "benches are not measured under xdist, where each process would see a part: run without -n", pytrace=False
+        )
     claims = _claims(pyfuncitem)
     parameters = {"scale": run.suite.scale, **(pyfuncitem.callspec.params if hasattr(pyfuncitem, "callspec") else {})}
     names = pyfuncitem._fixtureinfo.argnames
@@ -256,29 +328,59 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     try:
         measured = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
         if not claims and measured is not None:
-            raise ClaimError(f"{pyfuncitem.nodeid} returns {measured!r} and has no @claim to judge it by")
+            raise ClaimError(f"{pyfuncitem.name} returns a {type(measured).__name__} and has no @claim to judge it by")
         judgements = [judge(one, parameters, measured, pyfuncitem.name) for one in claims]
-    except Unmeasured as reason:
-        skipped = str(reason)
+    except (Unmeasured, pytest.skip.Exception) as reason:
+        skipped = str(reason) or "no reason given"
         judgements = [_without_value(one, Verdict.UNMEASURED, pyfuncitem, skipped) for one in claims]
-    except (CompressError, AssertionError) as error:
+    except CompressError as error:
         judgements = [_without_value(one, Verdict.BROKEN, pyfuncitem, str(error)) for one in claims]
-        if isinstance(error, AssertionError):
-            run.suite.judgements += judgements
-            raise
         prefix = "broken by a crash: " if isinstance(error, RuntimeCrash) else ""
         problems.append(f"{prefix}{error}")
+    except (Exception, pytest.fail.Exception) as error:
+        run.suite.judgements += [_without_value(one, Verdict.BROKEN, pyfuncitem, str(error)) for one in claims]
+        if worse := _explain_changes(run):
+            error.add_note(worse)
+        raise
     run.suite.judgements += judgements
     strict = pyfuncitem.config.getoption("strict_undecided")
     problems += [_explain(one) for one in judgements if one.measured and _fails(one, strict)]
-    if run.pending and run.suite.baseline is not None:
-        against = run.suite.baseline.newest.describe()
-        problems.append("\n".join([f"got worse since {against}:", *(f"  {change}" for change in run.pending)]))
+    if worse := _explain_changes(run):
+        problems.append(worse)
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
     if skipped:
         pytest.skip(f"unmeasured: {skipped}")
     return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let what a test's fixtures measure count for that test, and nothing of the test before."""
+    run = item.config.stash.get(RUN, None)
+    if run is not None:
+        run.pending = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Record a verdict of claims whose bench never began: unmeasured when skipped, broken when a fixture failed."""
+    report = yield
+    run = item.config.stash.get(RUN, None)
+    if run is not None and call.when == "setup" and call.excinfo is not None:
+        verdict = Verdict.UNMEASURED if report.skipped else Verdict.BROKEN
+        reason = str(call.excinfo.value) or "no reason given"
+        run.suite.judgements += [_without_value(one, verdict, item, reason) for one in _claims(item)]
+    return report
+
+
+def _explain_changes(run: Run) -> str:
+    if not run.pending or run.suite.baseline is None:
+        return ""
+    against = run.suite.baseline.newest.describe()
+    return "\n".join([f"got worse since {against}:", *(f"  {change}" for change in run.pending)])
 
 
 def _without_value(one: Claim, verdict: Verdict, item: pytest.Item, reason: str) -> Judgement:
@@ -306,22 +408,23 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     finally:
         run = session.config.stash.get(RUN, None)
         if run is not None:
-            run.complete = run.complete and not session.shouldstop and not session.shouldfail
             _finish(run, session)
 
 
 def _finish(run: Run, session: pytest.Session) -> None:
     run.workbench.close()
-    missing = run.suite.missing(run.complete)
-    gone = bool(missing) and run.suite.gated and not session.config.getoption("allow_missing")
+    allowed = session.config.getoption("allow_missing")
+    nothing = run.complete and run.suite.nothing_measured and not allowed
+    gone = run.suite.gated and (bool(run.missing) or nothing)
     if run.suite.cells:
-        failed = session.testsfailed > 0 or bool(missing and not session.config.getoption("allow_missing"))
         try:
-            run.store(failed or bool(session.shouldstop))
+            run.store()
         except CompressError as error:
-            session.config.stash[RUN].suite.table("not stored", ("error",)).rows.append((str(error),))
-            gone = True
-    if gone and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            run.trouble = str(error)
+    else:
+        run.trouble = "no cell was measured"
+    unstored = bool(run.suite.cells) and run.stored is None
+    if (gone or unstored) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -333,8 +436,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     from compress.report.terminal import render
 
-    color = terminalreporter.isatty if hasattr(terminalreporter, "isatty") else False
-    text = render(run.suite, run.complete, run.stored, color=bool(color), width=terminalreporter._tw.fullwidth)
+    writer = terminalreporter._tw
+    where = run.stored if run.stored is not None else run.trouble
+    text = render(run.suite, run.complete, where, color=writer.hasmarkup, width=writer.fullwidth)
     terminalreporter.ensure_newline()
     terminalreporter.write_line(text)
 

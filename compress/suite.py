@@ -65,6 +65,11 @@ class Suite:
         return [name for run in whole for name in run.cells if name not in self.cells]
 
     @property
+    def nothing_measured(self) -> bool:
+        """Whether the run has neither a cell nor a verdict that rests on a measurement."""
+        return not self.cells and all(one.verdict is Verdict.UNMEASURED for one in self.judgements)
+
+    @property
     def machine_changes(self) -> list[str]:
         """How this machine and its software differ from the baseline's, one sentence each."""
         if self.baseline is None:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compress.claims.claim import Judgement, Verdict
+from compress.measure.metric import METRICS
 from compress.suite import Suite, covered
 
 STYLES = {
@@ -23,11 +24,20 @@ STYLES = {
 SLOWEST = 3
 
 
-def render(suite: Suite, complete: bool, stored: Path | None, *, color: bool, width: int) -> str:
-    """Return the report of a run as text, with ANSI colours when `color`, at most `width` columns wide."""
+def render(suite: Suite, complete: bool, stored: Path | str, *, color: bool, width: int) -> str:
+    """Return the report of a run as text, with ANSI colours when `color`, at most `width` columns wide.
+
+    `stored` is the file of the run, or the reason why there is none.
+    """
     out = StringIO()
     console = Console(
-        file=out, width=max(width, 100), force_terminal=color, no_color=not color, highlight=False, soft_wrap=False
+        file=out,
+        width=max(width, 100),
+        force_terminal=color,
+        no_color=not color,
+        highlight=False,
+        markup=False,  # a reason may hold brackets
+        emoji=False,
     )
     for table in suite.tables.values():
         _print_table(console, table.title, table.columns, table.rows)
@@ -99,6 +109,9 @@ def _print_baseline(console: Console, suite: Suite, complete: bool) -> None:
     for change in suite.changes:
         if change.direction == "better":
             console.print(Text(f"  better: {change}", "green"))
+    for change in suite.changes:
+        if change.direction == "information" and METRICS[change.metric].nature == "quality":
+            console.print(Text(f"  not told from chance: {change}"))
     failing = sum(change.fails for change in suite.changes)
     if failing and not suite.gated:
         console.print(
@@ -108,7 +121,7 @@ def _print_baseline(console: Console, suite: Suite, complete: bool) -> None:
 
 
 def _print_time(console: Console, suite: Suite) -> None:
-    latency = [one for one in suite.changes if one.metric == "latency_s"]
+    latency = [one for one in suite.changes if one.metric == "latency_s" and "x" in one.detail]
     if not latency:
         return
     console.print(f"  latency of {len(latency)} cells stands beside the baseline's and is not gated; it moved most in")
@@ -117,7 +130,7 @@ def _print_time(console: Console, suite: Suite) -> None:
         console.print(f"    {change} s")
 
 
-def _print_last_line(console: Console, suite: Suite, stored: Path | None) -> None:
+def _print_last_line(console: Console, suite: Suite, stored: Path | str) -> None:
     counts = Counter(verdict for verdict, _, _ in suite.verdicts().values())
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]) or "none"
     by_source = {source: str(verdict) for source, (verdict, _, _) in suite.verdicts().items()}
@@ -128,4 +141,7 @@ def _print_last_line(console: Console, suite: Suite, stored: Path | None) -> Non
     console.print(f"\n{len(suite.cells)} cells measured; claims: {said}; {worse} changes for the worse")
     if total:
         console.print(f"{carried} of the papers' {total} claims carry a verdict from this run")
-    console.print(f"stored: {stored}" if stored else "this run was not stored", soft_wrap=True)
+    if suite.nothing_measured:
+        console.print(Text("nothing was measured, which is no pass", "bold red"))
+    said = f"stored: {stored}" if isinstance(stored, Path) else f"this run was not stored: {stored}"
+    console.print(said, soft_wrap=True)
