@@ -38,8 +38,10 @@ def without_names(content: bytes) -> bytes:
         graph.name = None
         for tensor in graph.tensors:
             tensor.name = None
-            if tensor.quantization is not None and tensor.quantization.scale is None:
-                tensor.quantization = None
+            if tensor.quantization is not None:
+                tensor.quantization.min = tensor.quantization.max = None  # what the ranges were chosen from
+                if tensor.quantization.scale is None:
+                    tensor.quantization = None
     _renumber_buffers(model)
     builder = flatbuffers.Builder(len(content) + 1024)
     builder.Finish(model.Pack(builder), b"TFL3")

@@ -10,6 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from compress.errors import CompressError, RecipeError
 from compress.quantization.export import DynamicRange, Float16, Float32, Int8, Int16x8
+from compress.runtime.flatbuffer import Flatbuffer
 from compress.runtime.session import op_counts, open_session, read_parts
 
 KERNELS = {"cnn": {"conv_1": 144, "conv_2": 1152, "dense": 2560}, "mlp": {"1": 2048, "2": 512, "3": 160}}
@@ -145,6 +146,14 @@ def test_names_and_conversion_records_are_not_in_the_file(exported):
     for word in (b"conv2d", b"sequential", b"StatefulPartitionedCall", b"CONVERSION_METADATA"):
         assert word not in content
     assert b"serving_default" in content
+
+
+@pytest.mark.parametrize("name", ["float32", "int8", "int16x8"])
+def test_constants_start_at_multiples_of_sixteen_bytes_as_the_schema_asks(exported, name):
+    file = Flatbuffer(exported("cnn", STEPS[name], "litert"), b"TFL3", "LiteRT")
+    starts = [file.vector(table, 0, 1).start for table in file.tables(file.root, 4)]
+    assert len(starts) > 6
+    assert all(start % 16 == 0 for start in starts)
 
 
 def test_zeroed_weights_leave_the_raw_size_and_shrink_the_gzipped_one(exported, another_model_of, data_of):

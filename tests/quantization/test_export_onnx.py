@@ -106,6 +106,8 @@ def test_files_are_valid_onnx_with_named_ends_and_nothing_of_the_converters(expo
     assert [value.name for value in (*model.graph.input, *model.graph.output)] == ["input", "output"]
     for word in (b"sequential", b"ReadVariableOp", b"__inference"):
         assert word not in content
+    assert {node.name for node in model.graph.node} == {""}
+    assert {entry.domain for entry in model.opset_import} == {""}
 
 
 def test_int16_activations_are_int16_in_the_file(exported):
