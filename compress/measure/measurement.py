@@ -65,8 +65,8 @@ def measure_run(
     """Return what the file tells and what it does: a fresh process loads it, times it and runs every sample.
 
     ``inputs`` is an ``.npy`` file of evaluation samples, ``labels (n,)`` their classes, ``reference_outputs`` the
-    float32 file's answers (None when `artifact` is the reference itself). Raises `RuntimeCrash` when the process does
-    not survive.
+    float32 file's answers (None when `artifact` is the reference itself). Raises `ModelFileError` when the file is
+    refused, `RuntimeCrash` when the process does not survive it.
     """
     measured = measure_file(artifact)
     run = run_isolated(artifact.path, artifact.runtime, inputs, deadline_s=deadline_s)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.errors import RuntimeCrash
+from compress.errors import CompressError, ModelFileError, RuntimeCrash
 
 DEADLINE_S = 300.0
 
@@ -52,8 +52,9 @@ def run_isolated(
 ) -> Run:
     """Load `model` in a new process, time it, run it over all of `inputs` (an ``.npy`` file), and return what it did.
 
-    Raises `RuntimeCrash` that names the file, how far the process got and what ended it: a signal, the deadline, or
-    the runtime's own error. `memory_limit_bytes` caps the process's address space (0: no cap).
+    Raises `ModelFileError` when the file is refused before the runtime sees it, and `RuntimeCrash` that names the file,
+    how far the process got and what ended it: a signal, the deadline, or the runtime's own error.
+    `memory_limit_bytes` caps the process's address space (0: no cap).
     """
     with tempfile.TemporaryDirectory(prefix="compress-run-") as name:
         folder = Path(name)
@@ -75,6 +76,8 @@ def run_isolated(
         except subprocess.TimeoutExpired:
             raise RuntimeCrash(f"{model}: hung; no answer within {deadline_s:g} s while {_stage(folder)}") from None
         if done.returncode != 0:
+            if refusal := _refusal(done.stderr):
+                raise ModelFileError(f"{model}: {refusal}")
             raise RuntimeCrash(f"{model}: {_cause(done.returncode, done.stderr)} while {_stage(folder)}")
         if not (folder / "result.json").exists():
             raise RuntimeCrash(f"{model}: the runtime ended the process without an answer while {_stage(folder)}")
@@ -90,6 +93,12 @@ def _stage(folder: Path) -> str:
         return "starting the process"
 
 
+def _refusal(stderr: str) -> str:
+    """Return what this package itself had against the file, when that is how the worker ended."""
+    last = (stderr.strip().splitlines() or [""])[-1]
+    return last.partition(": ")[2] if last.startswith(f"{CompressError.__module__}.") else ""
+
+
 _NO_MEMORY = ("MemoryError", "bad_alloc", "Cannot allocate memory", "failed to map segment")
 
 
@@ -103,6 +112,4 @@ def _cause(returncode: int, stderr: str) -> str:
         name = known.get(-returncode, f"signal {-returncode}")
         hint = " (out of memory, or killed by someone)" if name == "SIGKILL" else ""
         return f"the runtime was killed by {name}{hint}"
-    if last.startswith("compress.errors."):
-        return last.partition(": ")[2]
     return f"the runtime said {last!r}"
