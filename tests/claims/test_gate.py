@@ -1,0 +1,227 @@
+"""The gate judges each metric by its nature: exact as it is, quality paired, time and memory told."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compress.claims.gate import compare_outcomes, compare_values
+from compress.measure.classification import Outcomes, score
+from compress.measure.metric import METRICS
+
+CELL = "mnist_cnn: int8"
+VALUES = {
+    "raw_bytes": 22_000,
+    "gzip_bytes": 18_000,
+    "weight_bytes": 20_440,
+    "scale_bytes": 184,
+    "index_bytes": 0,
+    "metadata_bytes": 1_376,
+    "weight_elements_by_dtype": {"int8": 20_388, "int32": 22},
+    "scales": 23,
+    "ops": {"CONV_2D": 1, "FULLY_CONNECTED": 1},
+    "sparsity": 0.5,
+    "accuracy": 0.98,
+    "output_sqnr_db": 35.0,
+    "compress_time_s": 4.0,
+    "load_time_s": 0.01,
+    "latency_s": 1e-5,
+    "peak_memory_bytes": 90_000_000,
+}
+
+
+def changed(**values):
+    return compare_values(CELL, VALUES, {**VALUES, **values})
+
+
+def outcomes(correct, noise=1e-4, labels="labels"):
+    correct = np.asarray(correct, bool)
+    noise = np.broadcast_to(np.float32(noise), correct.shape)
+    return Outcomes(correct, noise, np.ones(len(correct), np.float32), labels).as_stored()
+
+
+def right(n, wrong):
+    """Return outcomes of `n` samples of which the first `wrong` are wrong."""
+    return np.arange(n) >= wrong
+
+
+def test_every_metric_is_in_the_example():
+    assert VALUES.keys() == METRICS.keys()
+
+
+def test_identical_values_are_no_changes():
+    assert changed() == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "grown"),
+    [
+        (name, metric.better == "lower")
+        for name, metric in METRICS.items()
+        if metric.nature == "exact" and metric.better != "same"
+    ],
+)
+def test_an_exact_metric_is_worse_one_way_and_better_the_other(metric, grown):
+    higher, lower = changed(**{metric: VALUES[metric] + 200}), changed(**{metric: VALUES[metric] - 200})
+    worse, better = (higher, lower) if grown else (lower, higher)
+    assert [(one.metric, one.direction, one.fails) for one in worse] == [(metric, "worse", True)]
+    assert [(one.metric, one.direction, one.fails) for one in better] == [(metric, "better", False)]
+
+
+def test_one_byte_is_a_change():
+    (change,) = changed(raw_bytes=22_001)
+    assert str(change) == "mnist_cnn: int8: raw_bytes 22,000 -> 22,001 (+0.00% bytes)"
+
+
+@pytest.mark.parametrize(("gzip_bytes", "fails"), [(18_180, False), (18_181, True), (17_820, False)])
+def test_a_tolerance_is_a_fraction_of_the_old_value(gzip_bytes, fails):
+    assert any(change.fails for change in changed(gzip_bytes=gzip_bytes)) is fails
+
+
+def test_what_was_zero_grows_without_bound():
+    (change,) = changed(index_bytes=5)
+    assert (change.old, change.new, change.direction) == ("0", "5", "worse")
+
+
+def test_a_value_that_is_no_number_is_no_improvement():
+    (change,) = changed(sparsity=math.nan)
+    assert change.fails
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "shown"),
+    [
+        ("scales", 3, "scales 23 -> 3 (scales)"),
+        ("scale_bytes", 24, "scale_bytes 184 -> 24 (bytes)"),
+        (
+            "weight_elements_by_dtype",
+            {"float32": 20_410},
+            "weight_elements_by_dtype {int32: 22, int8: 20388} -> {float32: 20410} (elements)",
+        ),
+        ("ops", {"CONV_2D": 2}, "ops {CONV_2D: 1, FULLY_CONNECTED: 1} -> {CONV_2D: 2} (operators)"),
+    ],
+)
+def test_a_metric_that_should_stay_fails_either_way_until_it_is_accepted(metric, value, shown):
+    for old, new in ((VALUES, {**VALUES, metric: value}), ({**VALUES, metric: value}, VALUES)):
+        (change,) = compare_values(CELL, old, new)
+        assert (change.direction, change.fails) == ("changed", True)
+    assert str(changed(**{metric: value})[0]) == f"{CELL}: {shown}"
+
+
+def test_a_metric_that_was_not_measured_this_time_is_a_change():
+    (change,) = compare_values(CELL, VALUES, {name: value for name, value in VALUES.items() if name != "sparsity"})
+    assert (change.metric, change.old, change.new, change.fails) == ("sparsity", "0.5", "absent", True)
+
+
+@pytest.mark.parametrize("metric", [name for name, metric in METRICS.items() if metric.nature in ("time", "memory")])
+def test_time_and_memory_are_told_and_never_fail(metric):
+    (change,) = changed(**{metric: VALUES[metric] * 3})
+    assert (change.direction, change.fails, change.detail) == ("information", False, "3.00x, not gated")
+
+
+def test_quality_is_left_to_the_paired_tests():
+    assert changed(accuracy=0.1, output_sqnr_db=3.0) == []
+
+
+@given(st.dictionaries(st.sampled_from(sorted(METRICS)), st.integers(0, 10**9) | st.floats(0, 1) | st.none()))
+def test_comparing_the_other_way_round_turns_worse_into_better(values):
+    numbers = {name for name in values if not isinstance(VALUES[name], dict)}
+    new = {**VALUES, **{name: values[name] for name in numbers}}
+    there = {change.metric: change for change in compare_values(CELL, VALUES, new)}
+    back = {change.metric: change for change in compare_values(CELL, new, VALUES)}
+    opposite = {"worse": "better", "better": "worse", "changed": "changed", "information": "information"}
+    within = {name for name in there.keys() ^ back.keys() if METRICS[name].tolerance_fraction}
+    assert {name: opposite[one.direction] for name, one in there.items() if name not in within} == {
+        name: one.direction for name, one in back.items() if name not in within
+    }
+
+
+def test_identical_outcomes_are_no_changes():
+    same = outcomes(right(3000, 60))
+    assert compare_outcomes(CELL, same, same) == []
+
+
+def test_a_drop_that_pairs_prove_is_worse_and_is_shown_with_its_evidence():
+    (change,) = compare_outcomes(CELL, outcomes(right(3000, 60)), outcomes(right(3000, 105)))
+    assert (change.metric, change.direction, change.fails) == ("accuracy", "worse", True)
+    assert (change.old, change.new) == ("98.00%", "96.50%")
+    assert change.detail.startswith(
+        "-1.50 points; 45 lost, 0 gained of n=3000; McNemar p=2.8e-14; smallest drop that n"
+    )
+
+
+def test_a_drop_that_may_be_chance_is_told_with_the_smallest_that_could_be_seen():
+    old, new = right(3000, 60), right(3000, 63)
+    (change,) = compare_outcomes(CELL, outcomes(old), outcomes(new))
+    assert (change.direction, change.fails) == ("information", False)
+    assert "McNemar p=0.12; smallest drop that n could show: 0.35 points" in change.detail
+
+
+def test_a_certain_drop_below_a_tenth_of_a_point_is_not_a_regression():
+    (change,) = compare_outcomes(CELL, outcomes(right(20_000, 400)), outcomes(right(20_000, 410)))
+    assert change.direction == "information"
+    (change,) = compare_outcomes(CELL, outcomes(right(20_000, 400)), outcomes(right(20_000, 420)))
+    assert change.direction == "worse"
+
+
+def test_a_gain_is_told_and_does_not_fail():
+    (change,) = compare_outcomes(CELL, outcomes(right(3000, 105)), outcomes(right(3000, 60)))
+    assert (change.direction, change.fails) == ("better", False)
+
+
+def test_a_sample_too_small_for_any_verdict_says_so():
+    (change,) = compare_outcomes(CELL, outcomes([True]), outcomes([False]))
+    assert change.direction == "information"
+    assert change.detail.endswith("smallest drop that n could show: none")
+
+
+def test_outputs_that_got_noisier_are_worse_though_no_answer_flipped():
+    noise = np.random.default_rng(0).uniform(1e-5, 1e-3, 3000)
+    old, new = outcomes(right(3000, 60), noise), outcomes(right(3000, 60), 10 * noise)
+    (change,) = compare_outcomes(CELL, old, new)
+    assert (change.metric, change.direction) == ("output_sqnr_db", "worse")
+    assert "-10.0 dB against the float32 file's outputs; signed rank p=" in change.detail
+    (change,) = compare_outcomes(CELL, new, old)
+    assert (change.metric, change.direction) == ("output_sqnr_db", "better")
+
+
+@pytest.mark.parametrize("factor", [1.1, 1.2])
+def test_less_than_a_decibel_more_noise_is_no_change(factor):
+    noise = np.random.default_rng(0).uniform(1e-5, 1e-3, 3000)
+    assert compare_outcomes(CELL, outcomes(right(3000, 60), noise), outcomes(right(3000, 60), factor * noise)) == []
+
+
+def test_agreement_to_float_rounding_is_agreement():
+    old, new = outcomes(right(100, 2), 1e-12), outcomes(right(100, 2), 1e-9)
+    assert compare_outcomes(CELL, old, new) == []
+
+
+@given(st.integers(1, 400), st.floats(1e-13, 1e4), st.integers(0, 2**32 - 1))
+def test_stored_outcomes_compared_with_the_same_run_are_no_change(n, scale, seed):
+    rng = np.random.default_rng(seed)
+    reference = (scale * rng.normal(size=(n, 3))).astype(np.float32)
+    outputs = (reference + scale * rng.choice([1e-4, 0.3, 30]) * rng.normal(size=(n, 3))).astype(np.float32)
+    scored = score(outputs, rng.integers(0, 3, n), reference)
+    stored = Outcomes.from_json(scored.to_json())
+    assert compare_outcomes(CELL, stored, scored.as_stored()) == []
+
+
+def test_another_evaluation_set_is_a_change_that_names_accuracy_old_and_new():
+    changes = compare_outcomes(CELL, outcomes(right(3000, 60)), outcomes(right(3000, 2700), labels="shuffled"))
+    assert [(one.metric, one.direction) for one in changes] == [
+        ("evaluation_samples", "changed"),
+        ("accuracy", "worse"),
+    ]
+    assert changes[0].detail == "n=3000 -> 3000; other labels, or another order"
+    assert (changes[1].old, changes[1].new) == ("98.00%", "10.00%")
+
+
+def test_another_evaluation_set_of_equal_accuracy_still_fails():
+    samples, accuracy = compare_outcomes(
+        CELL, outcomes(right(3000, 60)), outcomes(right(1000, 20), labels="first third")
+    )
+    assert samples.fails
+    assert samples.detail == "n=3000 -> 1000; other labels, or another order"
+    assert (accuracy.direction, accuracy.old, accuracy.new) == ("information", "98.00%", "98.00%")
