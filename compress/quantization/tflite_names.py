@@ -1,7 +1,8 @@
 """Rewrite a LiteRT file without its names and conversion record, so that its bytes depend on the model alone.
 
 Tensor names carry layer counters and temporary paths, which differ between two exports of one model and weigh
-hundreds of bytes; inference reads none. The signature, by which callers address inputs and outputs, stays.
+hundreds of bytes; inference reads none. The signature, by which callers address inputs and outputs, stays. Zero points
+of a kernel and its bias, 8 bytes a channel and all zero, are written once: a flatbuffer's tables may share a vector.
 Format: ``tensorflow/lite/schema/schema.fbs``.
 """
 
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import flatbuffers
 
+_LARGEST_FLATBUFFER = 2**31
+"""Offsets in a flatbuffer are 32 bits, signed in places."""
+
 _ALIGNMENT = 16
 """Alignment of a buffer's data: ``force_align: 16`` in the schema, which the generated Python writer ignores."""
 
@@ -22,18 +26,22 @@ _ALIGNMENT = 16
 def without_names(content: bytes) -> bytes:
     """Return the same model with names, the conversion record and unused buffers left out.
 
-    Operations, tensors, their order and their data are the input's, and so are its outputs. Files over 2 GB, which
-    keep their data behind the flatbuffer, come back as they are.
+    Operations, tensors, their order and their data are the input's, and so are its outputs. Data kept behind the
+    flatbuffer, where ai-edge-quantizer puts it, moves inside; files of 2 GB, where it must stay, come back as they are.
     """
     import flatbuffers
     from ai_edge_litert.schema_py_generated import ModelT
 
-    model = ModelT.InitFromPackedBuf(content, 0)
-    if any(buffer.offset > 1 for buffer in model.buffers):
+    if len(content) >= _LARGEST_FLATBUFFER:
         return content
+    model = ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
     model.description = None
     model.metadataBuffer = None
     model.metadata = [entry for entry in model.metadata or [] if entry.name == b"min_runtime_version"]
+    written: dict[bytes, int] = {}
     for graph in model.subgraphs:
         graph.name = None
         for tensor in graph.tensors:
@@ -42,6 +50,8 @@ def without_names(content: bytes) -> bytes:
                 tensor.quantization.min = tensor.quantization.max = None  # what the ranges were chosen from
                 if tensor.quantization.scale is None:
                     tensor.quantization = None
+                elif tensor.quantization.details is None:
+                    tensor.quantization = _SharedZeroPoints(tensor.quantization, written)
     _renumber_buffers(model)
     builder = flatbuffers.Builder(len(content) + 1024)
     builder.Finish(model.Pack(builder), b"TFL3")
@@ -63,6 +73,32 @@ def _renumber_buffers(model: Any) -> None:
             kept.append(_AlignedBuffer(np.asarray(data, np.uint8)))
         owner.buffer = places[owner.buffer]
     model.buffers = kept
+
+
+class _SharedZeroPoints:
+    """Packs like the generated ``QuantizationParametersT``, a vector of zero points that is `written` already by place.
+
+    Sharing is per file: `written` maps a vector's bytes to its place in the one builder.
+    """
+
+    def __init__(self, parameters: Any, written: dict[bytes, int]) -> None:
+        self.scale = np.asarray(parameters.scale, np.float32)
+        self.zero_point = np.asarray(parameters.zeroPoint if parameters.zeroPoint is not None else [], np.int64)
+        self.dimension = int(parameters.quantizedDimension)
+        self.written = written
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - called by the generated code
+        from ai_edge_litert import schema_py_generated as schema
+
+        scale = builder.CreateNumpyVector(self.scale)
+        key = self.zero_point.tobytes()
+        if key not in self.written:
+            self.written[key] = builder.CreateNumpyVector(self.zero_point)
+        schema.QuantizationParametersStart(builder)
+        schema.QuantizationParametersAddScale(builder, scale)
+        schema.QuantizationParametersAddZeroPoint(builder, self.written[key])
+        schema.QuantizationParametersAddQuantizedDimension(builder, self.dimension)
+        return int(schema.QuantizationParametersEnd(builder))
 
 
 class _AlignedBuffer:

@@ -156,6 +156,27 @@ def test_constants_start_at_multiples_of_sixteen_bytes_as_the_schema_asks(export
     assert all(start % 16 == 0 for start in starts)
 
 
+@pytest.mark.parametrize("engine", ["converter", "ai_edge"])
+def test_zero_points_of_a_kernel_and_its_bias_are_written_once(exported, engine):
+    parts = read_parts(exported("cnn", Int8(engine=engine), "litert"), "litert")
+    channels = [part.elements for part in parts if part.dtype == "int64" and part.elements > 1]
+    assert sorted(channels) == [8, 10, 16]
+
+
+def test_data_that_ai_edge_puts_behind_the_flatbuffer_comes_inside(data_of):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(4000, activation="relu"), keras.layers.Dense(10)])
+    x = data_of("mlp").train_x[:20]
+    content = Int8(engine="ai_edge").export(model, data_of("mlp"), runtime="litert", seed=0)
+    file = Flatbuffer(content, b"TFL3", "LiteRT")
+    assert {file.scalar(table, 1, "Q") for table in file.tables(file.root, 4)} == {0}
+    expected = model.predict(x, verbose=0)
+    found = open_session(content, "litert").invoke(x)
+    assert np.abs(found - expected).max() <= TOLERANCE["int8"] * np.ptp(expected)
+
+
 def test_zeroed_weights_leave_the_raw_size_and_shrink_the_gzipped_one(exported, another_model_of, data_of):
     model = another_model_of("mlp")
     rng = np.random.default_rng(0)

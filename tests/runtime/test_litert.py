@@ -176,6 +176,24 @@ def test_bytes_that_nothing_refers_to_are_named_as_such():
     assert (found.kind, found.bytes) == ("metadata", 4000)
 
 
+def test_data_behind_the_flatbuffer_is_read_from_there(float_file):
+    build = Builder()
+    x, y = build.tensor([1, 3]), build.tensor([1, 2])
+    outside = schema.BufferT()
+    outside.offset, outside.size = 4096, WEIGHTS.nbytes
+    build.buffers.append(outside)
+    build.dense([x, build.tensor([2, 3], buffer=1), build.constant(BIAS)], [y])
+    content = build.finish().ljust(4096, b"\0") + WEIGHTS.tobytes()
+    found = part(content, "fully_connected_0.weights")
+    assert (found.elements, found.bytes, found.zeros) == (6, 24, 3)
+    samples = np.ones((2, 3), np.float32)
+    np.testing.assert_array_equal(
+        open_session(content, "litert").invoke(samples), open_session(float_file, "litert").invoke(samples)
+    )
+    with pytest.raises(ModelFileError, match="a buffer of 24 bytes at byte 4096 ends outside"):
+        read_parts(content[:-1], "litert")
+
+
 def test_integer_constants_without_a_scale_are_part_of_the_graph():
     build = Builder()
     x, y = build.tensor([1, 3]), build.tensor([1, 2])
