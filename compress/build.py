@@ -41,7 +41,8 @@ SEED = 0
 @cache
 def _source_digest(package: Path) -> str:
     """Return a digest of a step's package: what a routine calls lives beside it."""
-    files = [*sorted(package.glob("*.py")), package.parent / "step.py", package.parent / "subject.py"]
+    here = Path(__file__).parent
+    files = [*sorted(package.glob("*.py")), here / "step.py", here / "subject.py"]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
