@@ -1,0 +1,194 @@
+"""Saxena et al. 2024, III-B, V-A and VI-B to VII: pruning, beside a dense control retrained as long (S11, S12).
+
+The paper's networks are larger; these are trained analogues. At the embedded scale they retrain on 2,000 images.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from compress.claims.bound import Bound, Estimate, at_least, at_most, between, exactly
+from compress.claims.claim import claim
+
+SUBJECTS = ["mnist_cnn", "lenet_300_100", "lenet_5"]
+LENETS = ["lenet_300_100", "lenet_5"]
+every_subject = pytest.mark.parametrize("subject", SUBJECTS)
+
+
+def retraining_data(scale: str) -> str:
+    return "n=10,000" if scale == "paper" else "n=3,000, retrained on 2,000 images"
+
+
+@claim(
+    "saxena2024/VI-B/unstructured-size",
+    exactly(1, why="a zero takes its 32 bits like any other value: not one byte less"),
+)
+@every_subject
+@pytest.mark.parametrize("recipe", ["prune(0.8)", "prune(0.9)", "prune(0.8)@keras"])
+def test_unstructured_sparsity_leaves_the_raw_size_as_it_was(subject, recipe, compressed):
+    return compressed(subject, recipe).size_ratio
+
+
+@claim(
+    "saxena2024/VII/toolkit-no-size-claim",
+    exactly(
+        1, why="the toolkit's own pruning, stripped and converted; the 3x of tables VIII and IX are Adam's slots (S11)"
+    ),
+)
+@every_subject
+def test_the_toolkits_pruning_leaves_the_raw_size_as_it_was(subject, compressed):
+    return compressed(subject, "tfmot_prune(0.8)").size_ratio
+
+
+@claim(
+    "saxena2024/VII/toolkit-no-size-claim",
+    between(0.799, 0.801, why="it did prune: 80 % of every kernel; with its default of every 100 steps it would be 0"),
+)
+@every_subject
+def test_the_toolkits_pruning_sets_80_percent_to_zero(subject, compressed):
+    return compressed(subject, "tfmot_prune(0.8)").sparsity
+
+
+@claim(
+    "saxena2024/III-B/sparse-latency",
+    "saxena2024/VI-B/unstructured-size",
+    at_least(
+        2.9, why="gzip: a fifth of the weights whole and 3 bits each for where, 32 / 9.4 = 3.4; dense files give 1.08"
+    ),
+)
+@every_subject
+@pytest.mark.parametrize("recipe", ["prune(0.8)", "tfmot_prune(0.8)"])
+def test_unstructured_sparsity_shrinks_the_gzipped_file(subject, recipe, compressed):
+    return compressed(subject, recipe).gzip_ratio
+
+
+@claim(
+    "saxena2024/VII/prune-then-quantise",
+    "saxena2024/VI-C/quantise-after-prune",
+    at_least(2, why="gzipped, over the better of either alone; 1 if quantizing brought back the pruned weights"),
+)
+@every_subject
+def test_quantizing_after_pruning_is_smaller_still(subject, compressed):
+    alone = max(compressed(subject, one).gzip_ratio for one in ("prune(0.8)", "int8"))
+    return compressed(subject, "prune(0.8) | int8").gzip_ratio / alone
+
+
+@claim(
+    "saxena2024/VI-C/quantise-after-prune",
+    at_most(
+        0.4, why="points that int8 takes from the pruned network: as few as from the dense one; n=3,000 leaves 0.2"
+    ),
+    kind="trend",
+)
+@every_subject
+def test_quantizing_after_pruning_costs_no_more_than_before(subject, compressed):
+    return compressed(subject, "prune(0.8) | int8").accuracy_drop_from(compressed(subject, "prune(0.8)"))
+
+
+def least_effect(scale: str) -> Bound:
+    most = 0.5 if scale == "paper" else 1.2
+    return at_most(
+        most, why=f"against the control, {retraining_data(scale)}; unretrained, 80 % sparsity costs many times that"
+    )
+
+
+@claim(
+    "saxena2024/VI-B/overparameterised",
+    "saxena2024/V-A/near-zero",
+    "saxena2024-abstract/latency",
+    least_effect,
+    kind="trend",
+)
+@pytest.mark.parametrize("subject", LENETS)
+def test_four_weights_in_five_can_go(subject, compressed):
+    return compressed(subject, "prune(0.8)").accuracy_drop_from(compressed(subject, "retrain"))
+
+
+@claim(
+    "saxena2024/VI-B/retrain-gain",
+    "saxena2024/V-A/retraining-cause",
+    at_most(
+        0.5, why="what a pruned network gains over a dense control retrained as long: a gain is retraining's (S12)"
+    ),
+    kind="trend",
+)
+@every_subject
+@pytest.mark.parametrize("sparsity", ["0.5", "0.8"])
+def test_a_gain_by_retraining_is_not_prunings(subject, sparsity, compressed):
+    return compressed(subject, "retrain").accuracy_drop_from(compressed(subject, f"prune({sparsity})"))
+
+
+@claim(
+    "saxena2024/VI-B/retrain-gain",
+    at_least(
+        10, why="points that retraining brings back at 95 % sparsity; 0 if the masks were frozen with the weights"
+    ),
+    kind="trend",
+)
+def test_retraining_brings_back_what_pruning_took(compressed):
+    return compressed("mnist_cnn", "prune(0.95, epochs=0)").accuracy_drop_from(compressed("mnist_cnn", "prune(0.95)"))
+
+
+@claim(
+    "saxena2024/VI-B/threshold",
+    at_most(0.6, why="50 % sparsity, below the threshold: against the control, nothing that n=3,000 could show"),
+    kind="trend",
+)
+def test_below_the_threshold_quality_holds(compressed):
+    return compressed("mnist_cnn", "prune(0.5)").accuracy_drop_from(compressed("mnist_cnn", "retrain"))
+
+
+@claim(
+    "saxena2024/VI-B/threshold",
+    "saxena2024/V-A/irreversible",
+    at_least(
+        5, why="99 % sparsity, 204 weights left: points lost that as long a retraining as the training did not return"
+    ),
+    kind="trend",
+)
+def test_beyond_the_threshold_retraining_does_not_return_it(compressed):
+    return compressed("mnist_cnn", "prune(0.99)").accuracy_drop_from(compressed("mnist_cnn", "retrain"))
+
+
+@claim(
+    "saxena2024/VII/gradual",
+    at_least(0.5, why="points lost at 95 % when all of it is pruned in the first step instead of by and by"),
+    kind="trend",
+)
+def test_pruning_gradually_costs_less(compressed):
+    gradual = compressed("mnist_cnn", "prune(0.95)")
+    return compressed("mnist_cnn", "prune(0.95, schedule=constant)").accuracy_drop_from(gradual)
+
+
+@claim(
+    "saxena2024/VI-C/depends-on-redundancy",
+    at_least(1, why="points more at 95 %, in 20,410 parameters than in 266,610 that do the same task: fewer are spare"),
+    kind="trend",
+)
+def test_the_network_with_fewer_spare_weights_loses_more(compressed):
+    small, large = (
+        compressed(subject, "prune(0.95)").accuracy_drop_from(compressed(subject, "retrain"))
+        for subject in ("mnist_cnn", "lenet_300_100")
+    )
+    return Estimate(
+        small.value - large.value,
+        small.low - large.high,
+        small.high - large.low,
+        "points",
+        small.n,
+        f"{small} and {large}",
+    )
+
+
+@claim(
+    "saxena2024/VII/prune-in-training",
+    between(
+        0.25, 4, why="time of pruning with retraining over the same epochs of dense training; one shot takes a tenth"
+    ),
+    kind="trend",
+)
+@every_subject
+def test_pruning_after_training_takes_as_long_again(subject, compressed):
+    return compressed(subject, "prune(0.8)").value("compress_time_s") / compressed(subject, "retrain").value(
+        "compress_time_s"
+    )
