@@ -1,0 +1,1 @@
+"""Pruning: which weights are set to zero, when, and what retraining is left."""

@@ -1,0 +1,103 @@
+"""Magnitude pruning with retraining (Han et al. 2015; Zhu & Gupta 2017), as Ishtiaq et al. 2021 apply it (III)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from compress.errors import RecipeError
+from compress.pruning.masks import Scope
+from compress.pruning.retraining import clone, masked, retrain, training_steps
+from compress.pruning.schedule import ConstantSparsity, Schedule, check_sparsity, polynomial_within, pruning_steps
+
+if TYPE_CHECKING:
+    import keras
+
+    from compress.subject import Dataset, Training
+
+ScheduleName = Literal["polynomial", "constant"]
+
+
+def check_epochs(epochs: int | None) -> None:
+    """Raise `RecipeError` unless `epochs` is None (those of the subject's training) or a count."""
+    if epochs is not None and (epochs < 0 or int(epochs) != epochs):
+        raise RecipeError(f"epochs must be none or a whole number from 0, got {epochs}")
+
+
+def check_schedule(schedule: str) -> None:
+    """Raise `RecipeError` unless `schedule` names one."""
+    if schedule not in get_args(ScheduleName):
+        raise RecipeError(f"schedule must be one of {', '.join(get_args(ScheduleName))}, got {schedule!r}")
+
+
+def schedule_within(steps: int, name: ScheduleName, initial_sparsity: float, sparsity: float) -> Schedule:
+    """Return the schedule called `name` that reaches `sparsity` within `steps`, however few, of training."""
+    if name == "constant":
+        return ConstantSparsity(sparsity, begin_step=1, end_step=1)
+    return polynomial_within(steps, min(initial_sparsity, sparsity), sparsity)
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Set the fraction ``sparsity`` of a model's kernel weights to zero, and retrain the others around them.
+
+    Kernels are the weights of two or more dimensions of dense, convolutional, einsum and recurrent layers; biases,
+    normalisations and embeddings stay dense. Scope ``global`` gives the sparsity to all kernels together, ``layer`` to
+    each: small kernels then lose what the net cannot do without (at 0.99, 107 of the 108 weights of a first
+    convolution). Schedule ``polynomial`` starts at ``initial_sparsity`` (0.5 in Ishtiaq et al., III; never above
+    ``sparsity``) and reaches ``sparsity`` after three quarters of the retraining; ``constant`` is there from the first
+    step. ``epochs`` is how long to retrain: none for as long as the subject's training says, 0 for not at all.
+
+    Raises `RecipeError` for a sparsity outside [0, 1), an unknown scope or schedule, or a negative count of epochs.
+    """
+
+    sparsity: float
+    scope: Scope = "global"
+    schedule: ScheduleName = "polynomial"
+    initial_sparsity: float = 0.5
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        check_sparsity("sparsity", self.sparsity)
+        check_sparsity("initial_sparsity", self.initial_sparsity)
+        if self.scope not in get_args(Scope):
+            raise RecipeError(f"scope must be one of {', '.join(get_args(Scope))}, got {self.scope!r}")
+        check_schedule(self.schedule)
+        check_epochs(self.epochs)
+
+    def transform(self, model: keras.Model, data: Dataset, training: Training, *, seed: int) -> keras.Model:
+        """Return a pruned and retrained copy of `model`, of the same architecture, its pruned weights exactly zero.
+
+        The same seed gives the same weights. Raises `RecipeError` when the model is no classifier, as retraining
+        minimises cross-entropy.
+        """
+        pruned = clone(model)
+        epochs = training.epochs if self.epochs is None else self.epochs
+        steps = training_steps(data, training, epochs)
+        if steps == 0:
+            masked(pruned, self.sparsity, self.scope)
+            return pruned
+        schedule = schedule_within(steps, self.schedule, self.initial_sparsity, self.sparsity)
+        sparsities = pruning_steps(schedule, steps)
+        retrain(pruned, data, training, epochs=epochs, seed=seed, sparsities=sparsities, scope=self.scope)
+        return pruned
+
+
+@dataclass(frozen=True)
+class Retrain:
+    """Train a model for as long as `Prune` retrains it, without pruning: the control that a pruned model is held to.
+
+    A pruned model has seen more epochs than the dense one it is compared with, and part of its accuracy may come from
+    those. Raises `RecipeError` for a negative count of epochs.
+    """
+
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        check_epochs(self.epochs)
+
+    def transform(self, model: keras.Model, data: Dataset, training: Training, *, seed: int) -> keras.Model:
+        """Return a copy of `model` trained for ``epochs`` more, over the same batches in the same order as `Prune`."""
+        trained = clone(model)
+        retrain(trained, data, training, epochs=training.epochs if self.epochs is None else self.epochs, seed=seed)
+        return trained

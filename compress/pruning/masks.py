@@ -1,0 +1,80 @@
+"""Which weights magnitude pruning keeps: the largest, per layer or over all layers (Han et al. 2015; Zhu & Gupta 2017).
+
+The number kept is TFMOT's: ``max(round(size * (1 - sparsity)), 1)`` in float32, halves to even.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import ModelFileError, RecipeError
+from compress.pruning.schedule import check_sparsity
+
+Scope = Literal["layer", "global"]
+Mask = NDArray[np.bool_]
+
+
+def kept_count(size: int, sparsity: float) -> int:
+    """Return how many of `size` weights stay at `sparsity`: at least one, unless there are none.
+
+    Float32 throughout, as TFMOT computes it: 5 % of 10 weights is 0.5 in real numbers, and 0.50000003 here.
+    """
+    exact = np.float32(size) * (np.float32(1) - np.float32(sparsity))
+    return min(max(int(np.round(exact)), 1), size)
+
+
+def magnitude_masks(weights: Mapping[str, NDArray[Any]], sparsity: float, scope: Scope = "global") -> dict[str, Mask]:
+    """Return a mask for each weight tensor, True where the weight is kept, of the same name and shape.
+
+    Scope ``layer`` keeps the largest magnitudes of each tensor, so that each has the sparsity. Scope ``global`` ranks
+    all tensors together, so that only their sum has it; each still keeps its largest weight, as a layer without any
+    would make the network's output constant.
+
+    Of equal magnitudes the first in memory order is kept, so that the count is exact and masks of a growing sparsity
+    are nested. (TFMOT keeps every weight tied with the last one kept, and so may prune less; without ties the masks
+    are TFMOT's.)
+
+    Raises `RecipeError` for a sparsity outside [0, 1) or an unknown scope, `ModelFileError` for NaN weights.
+    """
+    check_sparsity("sparsity", sparsity)
+    if scope not in ("layer", "global"):
+        raise RecipeError(f"scope must be 'layer' or 'global', got {scope!r}")
+    magnitudes = {name: np.abs(np.asarray(weight)).ravel() for name, weight in weights.items()}
+    for name, magnitude in magnitudes.items():
+        if np.isnan(magnitude).any():
+            raise ModelFileError(f"{name} holds NaN, which has no magnitude to rank; train the model again")
+    if scope == "layer":
+        kept = {name: _largest(each, kept_count(each.size, sparsity)) for name, each in magnitudes.items()}
+    else:
+        kept = _largest_overall(magnitudes, sparsity)
+    return {name: mask.reshape(np.shape(weights[name])) for name, mask in kept.items()}
+
+
+def _largest_overall(magnitudes: Mapping[str, NDArray[Any]], sparsity: float) -> dict[str, Mask]:
+    """Rank all tensors as one, after each tensor's own largest weight."""
+    if not magnitudes:
+        return {}
+    sizes = [each.size for each in magnitudes.values()]
+    together = np.concatenate(list(magnitudes.values()))
+    starts = np.cumsum([0, *sizes[:-1]])
+    champions = [
+        start + int(np.argmax(each)) for start, each in zip(starts, magnitudes.values(), strict=True) if each.size
+    ]
+    together[champions] = -1
+    mask = _largest(together, max(kept_count(together.size, sparsity) - len(champions), 0))
+    mask[champions] = True
+    return dict(zip(magnitudes, np.split(mask, starts[1:]), strict=True))
+
+
+def _largest(magnitude: NDArray[Any], count: int) -> Mask:
+    if count in (0, magnitude.size):
+        return np.full(magnitude.shape, count > 0)
+    threshold = np.partition(magnitude, magnitude.size - count)[magnitude.size - count]
+    mask = magnitude > threshold
+    tied = np.flatnonzero(magnitude == threshold)
+    mask[tied[: count - np.count_nonzero(mask)]] = True
+    return np.asarray(mask)
