@@ -438,7 +438,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
     writer = terminalreporter._tw
     where = run.stored if run.stored is not None else run.trouble
-    text = render(run.suite, run.complete, where, color=writer.hasmarkup, width=writer.fullwidth)
+    width = writer.fullwidth if writer.hasmarkup else 140  # a log has no edge
+    text = render(run.suite, run.complete, where, color=writer.hasmarkup, width=width)
     terminalreporter.ensure_newline()
     terminalreporter.write_line(text)
 

@@ -98,6 +98,11 @@ class Cell:
         return self.reference.gzip_bytes / self.gzip_bytes
 
     @property
+    def fps(self) -> float:
+        """Inferences a second: the inverse of the median latency, never a measurement of its own."""
+        return 1 / self.value("latency_s")
+
+    @property
     def accuracy(self) -> Estimate:
         """Top-1 accuracy in percent, with Wilson's interval (95 % a side)."""
         correct = self._outcomes().correct

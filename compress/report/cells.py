@@ -1,36 +1,48 @@
-"""The table of cells: what the papers print of every compressed model, one line each."""
+"""The table of cells: what the papers print of every compressed model, one line each, one table a subject."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 
 from compress.workbench import Cell
 
-TITLE = "cells (ratios against the subject's float32 file in the same runtime; drop in points; latency: one thread)"
 COLUMNS = (
-    "subject: recipe",
     "bytes",
-    "ratio",
-    "gzipped",
-    "ratio",
+    "x",
+    "gzip",
+    "x",
     "zeros",
-    "accuracy",
+    "right",
     "drop",
-    "SQNR dB",
-    "latency µs",
+    "SQNR",
+    "call µs",
     "FPS",
     "load ms",
     "peak MB",
-    "compress s",
+    "made s",
+)
+NARROW = 8
+"""How many of `COLUMNS` are shown where a line is too short for all of them: those of size and quality."""
+
+WIDE = 132
+"""Width from which a terminal has room for all columns."""
+
+LEGEND = (
+    "x: the float32 file in the same runtime over this one; right: top-1 accuracy; drop: points lost against float32; "
+    "SQNR: its outputs, dB;\ncall: median of one sample's inference on one thread, and FPS its inverse; load: in a "
+    "fresh process; peak: its resident memory; made: all steps, s"
 )
 
 
-def cell_rows(cells: Iterable[Cell]) -> list[tuple[str, ...]]:
-    """Return one row of `COLUMNS` a cell, by name; what a format cannot have (a Keras weight file) is left out."""
-    return [_row(cell) for cell in sorted(cells, key=lambda cell: cell.name)]
+def by_subject(cells: Iterable[Cell]) -> list[tuple[str, list[Cell]]]:
+    """Return the cells of each subject, in the order of their names."""
+    ordered = sorted(cells, key=lambda cell: (cell.subject.name, cell.recipe.runtime, cell.name))
+    return [(name, list(group)) for name, group in groupby(ordered, key=lambda cell: cell.subject.name)]
 
 
-def _row(cell: Cell) -> tuple[str, ...]:
+def row(cell: Cell) -> tuple[str, ...]:
+    """Return a cell's recipe and one text for each of `COLUMNS`; empty where a format has no such thing."""
     values = cell.measurement.values
 
     def shown(metric: str, form: str, factor: float = 1) -> str:
@@ -38,9 +50,8 @@ def _row(cell: Cell) -> tuple[str, ...]:
         return format(value * factor, form) if isinstance(value, int | float) else ""
 
     run = cell.measurement.outcomes is not None
-    latency_s = values.get("latency_s")
     return (
-        cell.name,
+        str(cell.recipe),
         f"{cell.raw_bytes:,}",
         f"{cell.size_ratio:.2f}",
         f"{cell.gzip_bytes:,}",
@@ -50,8 +61,8 @@ def _row(cell: Cell) -> tuple[str, ...]:
         f"{cell.accuracy_drop.value:+.2f}" if run and cell is not cell.reference else "",
         shown("output_sqnr_db", ".1f"),
         shown("latency_s", ".1f", 1e6),
-        f"{1 / latency_s:,.0f}" if isinstance(latency_s, float) and latency_s else "",
-        shown("load_time_s", ".2f", 1e3),
+        f"{cell.fps:,.0f}" if run else "",
+        shown("load_time_s", ".1f", 1e3),
         shown("peak_memory_bytes", ".1f", 1e-6),
         shown("compress_time_s", ".1f"),
     )

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from compress.claims.claim import Judgement, Verdict
 from compress.measure.metric import METRICS
+from compress.report import cells
 from compress.suite import Suite, covered
 
 STYLES = {
@@ -39,6 +40,7 @@ def render(suite: Suite, complete: bool, stored: Path | str, *, color: bool, wid
         markup=False,  # a reason may hold brackets
         emoji=False,
     )
+    _print_cells(console, suite)
     for table in suite.tables.values():
         _print_table(console, table.title, table.columns, table.rows)
     if suite.judgements:
@@ -49,13 +51,24 @@ def render(suite: Suite, complete: bool, stored: Path | str, *, color: bool, wid
 
 
 def _print_table(console: Console, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold", padding=(0, 1))
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold", no_wrap=index == 0)
     for row in rows:
         table.add_row(*row)
     console.print(table)
     console.print()
+
+
+def _print_cells(console: Console, suite: Suite) -> None:
+    shown = len(cells.COLUMNS) if console.width >= cells.WIDE else cells.NARROW
+    for subject, found in cells.by_subject(suite.cells.values()):
+        rows = [cells.row(cell)[: shown + 1] for cell in found]
+        samples = next((cell.accuracy.n for cell in found if cell.measurement.outcomes is not None), 0)
+        title = f"{subject}, {found[0].subject.parameters:,} parameters, {samples:,} evaluation samples"
+        _print_table(console, title, ("recipe", *cells.COLUMNS[:shown]), rows)
+    if suite.cells:
+        console.print(f"{cells.LEGEND}\n")
 
 
 def _claims(suite: Suite) -> Table:
