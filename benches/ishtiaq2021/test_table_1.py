@@ -155,24 +155,26 @@ def test_quantization_alone_changes_least(bits, compressed):
 
 
 @claim(
-    "ishtiaq2021/III-A/smallest-delta",
     "ishtiaq2021/III-A/largest-delta",
-    is_true(why="Table I: the least change at 0 % sparsity, the largest at 99 %, at every precision"),
+    is_true(why="Table I: the largest loss is that of 99 % sparsity, at every precision"),
     kind="number",
 )
-def test_the_least_loss_is_at_no_sparsity_and_the_largest_at_99_percent(compressed):
-    drop = {cell: abs(compressed(SUBJECT, recipe(*cell)).accuracy_drop.value) for cell in COMPRESSED}
-    return min(drop, key=drop.get)[0] == 0 and max(drop, key=drop.get)[0] == 0.99
+@pytest.mark.parametrize("bits", [32, 16, 8])
+def test_the_largest_loss_is_at_99_percent(bits, compressed):
+    loss = {sparsity: compressed(SUBJECT, recipe(sparsity, bits)).accuracy_drop.value for sparsity in SPARSITIES}
+    return max(loss, key=loss.get) == 0.99
 
 
 @claim(
     "ishtiaq2021/III-A/consistent-drop",
-    is_true(why="each sparsity loses on the one before it, surely from 50 % up: paired on the same samples"),
+    is_true(
+        why="each sparsity loses on the one before it from 75 % up, paired on the same samples; 50 and 75 % may tie"
+    ),
     kind="number",
 )
 @pytest.mark.parametrize("bits", [32, 16, 8])
-def test_accuracy_falls_with_every_step_of_sparsity(bits, compressed):
-    cells = [compressed(SUBJECT, recipe(sparsity, bits)) for sparsity in SPARSITIES if sparsity]
+def test_accuracy_falls_with_every_step_of_sparsity_from_75_percent(bits, compressed):
+    cells = [compressed(SUBJECT, recipe(sparsity, bits)) for sparsity in SPARSITIES if sparsity >= 0.75]
     return all(more.accuracy_drop_from(less).low > 0 for less, more in itertools.pairwise(cells))
 
 

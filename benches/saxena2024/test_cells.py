@@ -14,7 +14,7 @@ VARIANTS = [
     "float32@keras",
     "checkpoint@keras",
 ]
-PRUNED = ["retrain", "prune(0.8)", "prune(0.9)", "prune(0.8) | int8", "prune(0.9) | int8@onnx"]
+PRUNED = ["retrain", "prune(0.8)", "prune(0.8) | int8", "prune(0.8) | int8@onnx", "prune(0.8)@keras"]
 TOOLKIT = ["tfmot_prune(0.8)", "qat | int8", "cluster(32)"]
 
 

@@ -117,7 +117,7 @@ def test_engines_and_runtimes_agree_on_accuracy(subject, recipe, other, compress
     ),
     kind="trend",
 )
-@every_subject
+@pytest.mark.parametrize("subject", ["mnist_cnn", "lenet_300_100"])
 def test_drastic_pruning_costs_more_than_int8(subject, compressed):
     return compressed(subject, "prune(0.99)").accuracy_drop_from(compressed(subject, "int8"))
 
