@@ -168,7 +168,7 @@ def test_the_largest_loss_is_at_99_percent(bits, compressed):
 @claim(
     "ishtiaq2021/III-A/consistent-drop",
     is_true(
-        why="each sparsity loses on the one before it from 75 % up, paired on the same samples; 50 and 75 % may tie"
+        why="each sparsity loses on the one before it from 75 % up, paired on the same samples; 50 % may tie"
     ),
     kind="number",
 )
