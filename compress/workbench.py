@@ -210,12 +210,13 @@ class Workbench:
         self.builder.close()
 
     def _measure(self, subject: Subject, recipe: Recipe) -> Cell:
-        artifact = self.builder.artifact(subject, recipe)
-        if recipe.runtime == "keras":
-            return Cell(subject, recipe, measure_file(artifact), self)
+        # the reference comes first, so that a cell's ratios and drops never have to wait for one
         reference = None
         if recipe != recipe.reference():
             reference = self.compressed(subject.name, recipe.reference()).measurement.outputs
+        artifact = self.builder.artifact(subject, recipe)
+        if recipe.runtime == "keras":
+            return Cell(subject, recipe, measure_file(artifact), self)
         labels = self.data(subject).evaluation_y
         measured = measure_run(artifact, self.evaluation_file(subject), labels, reference)
         return Cell(subject, recipe, measured, self)
