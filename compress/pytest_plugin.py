@@ -428,12 +428,18 @@ def _finish(run: Run, session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """End the run with the verdicts, what changed, and where the run was stored."""
-    run = config.stash.get(RUN, None)
-    if run is None:
-        return
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
+    """End the run with the verdicts, what changed, and where it was stored, whatever pytest-benchmark's part raises."""
+    try:
+        return (yield)
+    finally:
+        run = config.stash.get(RUN, None)
+        if run is not None:
+            _report(run, terminalreporter)
+
+
+def _report(run: Run, terminalreporter: pytest.TerminalReporter) -> None:
     from compress.report.terminal import render
 
     writer = terminalreporter._tw

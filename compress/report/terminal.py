@@ -81,7 +81,7 @@ def _claims(suite: Suite) -> Table:
     for source, (verdict, counts, judgements) in suite.verdicts().items():
         times = f" x{len(judgements)}" if len(counts) == 1 and len(judgements) > 1 else ""
         if len(counts) > 1:
-            times = " of " + ", ".join(f"{count} {name}" for name, count in counts.items())
+            times = f" {counts[verdict]} of {len(judgements)}"
         shown = _telling(judgements, verdict)
         kinds = "/".join(sorted({judgement.kind for judgement in judgements}))
         table.add_row(
@@ -110,21 +110,24 @@ def _print_baseline(console: Console, suite: Suite, complete: bool) -> None:
     more = len(suite.baseline.runs) - 1
     console.print(f"\nbaseline: {runs}{f' and {more} before it' if more else ''}")
     for line in suite.machine_changes:
-        console.print(f"  not the same machine or software: {line}")
+        console.print(f"  not the same machine or software: {line}", soft_wrap=True)
     for name in suite.missing(complete):
-        console.print(Text(f"  missing: {name} was measured then and not now (--allow-missing to pass)", "bold red"))
+        console.print(
+            Text(f"  missing: {name} was measured then and not now (--allow-missing to pass)", "bold red"),
+            soft_wrap=True,
+        )
     if suite.new:
         first = ", ".join(suite.new[:5]) + (" ..." if len(suite.new) > 5 else "")
-        console.print(f"  new: {len(suite.new)} cells without a baseline: {first}")
+        console.print(f"  new: {len(suite.new)} cells without a baseline: {first}", soft_wrap=True)
     for change in suite.changes:
         if change.fails:
-            console.print(Text(f"  {change.direction}: {change}", "bold red"))
+            console.print(Text(f"  {change.direction}: {change}", "bold red"), soft_wrap=True)
     for change in suite.changes:
         if change.direction == "better":
-            console.print(Text(f"  better: {change}", "green"))
+            console.print(Text(f"  better: {change}", "green"), soft_wrap=True)
     for change in suite.changes:
         if change.direction == "information" and METRICS[change.metric].nature == "quality":
-            console.print(Text(f"  not told from chance: {change}"))
+            console.print(Text(f"  not told from chance: {change}"), soft_wrap=True)
     failing = sum(change.fails for change in suite.changes)
     if failing and not suite.gated:
         console.print(
@@ -140,7 +143,7 @@ def _print_time(console: Console, suite: Suite) -> None:
     console.print(f"  latency of {len(latency)} cells stands beside the baseline's and is not gated; it moved most in")
     ratios = sorted(latency, key=lambda one: abs(float(one.detail.split("x")[0]) - 1), reverse=True)
     for change in ratios[:SLOWEST]:
-        console.print(f"    {change} s")
+        console.print(f"    {change} s", soft_wrap=True)
 
 
 def _print_last_line(console: Console, suite: Suite, stored: Path | str) -> None:
