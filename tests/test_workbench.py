@@ -14,7 +14,6 @@ from compress.measure.metric import METRICS
 from compress.workbench import Workbench, cache_folder
 from tests.tiny_subject import KERNEL, subject
 
-
 pytestmark = pytest.mark.usefixtures("tiny_steps")
 
 

@@ -1,0 +1,907 @@
+"""The plugin as a user meets it: what passes, what fails, what is said, what is stored, and what becomes a baseline."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+# imported here so that the runs inside this process find them loaded
+import compress.report.terminal
+import compress.suite
+from compress.artifact import Artifact
+from compress.errors import LedgerError, RuntimeCrash
+from compress.measure.classification import Outcomes
+from compress.measure.measurement import Measurement
+from compress.measure.metric import METRICS
+from compress.workbench import Cell, Workbench
+
+CONFTEST = """
+from pathlib import Path
+
+import numpy as np
+
+from compress.subject import Dataset, Subject
+
+
+def data():
+    x, y = np.zeros((8, 4), np.float32), np.zeros(8, np.int64)
+    return Dataset("tiny", x, y, x.copy(), y.copy())
+
+
+def pytest_compress_subjects():
+    return [Subject("tiny", None, data, lambda: "tiny-1", parameters=250)]
+
+
+def pytest_compress_papers():
+    return sorted(Path(__file__).parent.glob("*.toml"))
+
+
+def pytest_benchmark_generate_machine_info():
+    return {"node": "here"}
+
+
+def pytest_benchmark_generate_commit_info():
+    return {"id": "0123456789abcdef"}
+"""
+
+SIZE = """
+from compress.claims import *
+
+
+@claim("team/size", at_least(3.85, why="int8 is a quarter of float32"))
+def test_size(compressed):
+    return compressed("tiny", "int8").size_ratio
+"""
+
+DROP = """
+from compress.claims import *
+
+
+@claim("team/drop", at_most(0.5, why="1,000 samples"))
+def test_drop(compressed):
+    return compressed("tiny", "float16").accuracy_drop
+"""
+
+PAPER = """
+[paper]
+name = "A paper"
+
+[[table]]
+id = "a2024/table-I"
+title = "Sizes"
+columns = [{ name = "Size", unit = "x" }]
+rows = [[4.0]]
+
+[[claim]]
+id = "a2024/I/smaller"
+paraphrase = "It is smaller"
+quantity = "size"
+value = 1
+direction = "at most"
+audit = "holds"
+finding = ""
+
+[[claim]]
+id = "a2024/I/faster"
+paraphrase = "It is faster"
+quantity = "latency"
+value = 1
+direction = "at most"
+audit = "holds"
+finding = ""
+"""
+
+
+@dataclass
+class Suite:
+    """A suite of one subject whose measurements are said here; the rest - plugin, gate, ledger - is the real one."""
+
+    pytester: pytest.Pytester
+    values: dict[str, dict[str, object]] = field(default_factory=dict)
+    wrong: dict[str, int] = field(default_factory=dict)
+    labels: str = "labels"
+    error: Exception | None = None
+    n: int = 1000
+    call_time_s: float = 0.0
+
+    def measure(self, workbench, subject, recipe):
+        text = str(recipe)
+        reference = recipe == recipe.reference()
+        if not reference:
+            workbench.compressed(subject.name, recipe.reference())
+            if self.error is not None:
+                raise self.error
+        values = {name: 0 if metric.nature == "exact" else 1e-5 for name, metric in METRICS.items()}
+        values |= {"raw_bytes": 1000 if reference else 250, "gzip_bytes": 200, "ops": {"MATMUL": 1}}
+        correct = np.arange(self.n) >= self.wrong.get(text, 20)
+        noise = np.full(self.n, 0 if reference else 1e-4, np.float32)
+        outcomes = Outcomes(correct, noise, np.ones(self.n, np.float32), self.labels)
+        artifact = Artifact(Path("none"), subject.name, text, recipe.runtime, "0" * 64, 250, 0.1)
+        values |= {"accuracy": outcomes.accuracy} | self.values.get(text, {})
+        return Cell(subject, recipe, Measurement(artifact, (), values, outcomes), workbench)
+
+    def bench(self, text, name="test_bench"):
+        folder = self.pytester.path / "benches"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.py").write_text(text)
+        return folder / f"{name}.py"
+
+    def run(self, *options, first="benches", **kwargs):
+        fast = ("--benchmark-max-time=0.001", "--benchmark-min-rounds=1")
+        return self.pytester.runpytest_inprocess(first, *fast, *options, **kwargs)
+
+    @property
+    def ledger(self):
+        (folder,) = (self.pytester.path / ".benchmarks").iterdir()
+        return folder
+
+    @property
+    def stored(self):
+        return [json.loads(path.read_text()) for path in sorted(self.ledger.glob("*.json"))]
+
+    @property
+    def statuses(self):
+        return [document["compress"]["status"] for document in self.stored]
+
+
+class Session:
+    """A session whose inferences take the time that the suite says, and else none."""
+
+    def __init__(self, suite):
+        self.suite = suite
+
+    def bind(self, x1):
+        assert x1.shape == (1, 4)
+        return lambda: time.sleep(self.suite.call_time_s) if self.suite.call_time_s else None
+
+
+@pytest.fixture
+def suite(pytester, monkeypatch):
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.setenv("COMPRESS_CACHE_DIR", str(pytester.path / "cache"))
+    monkeypatch.setattr("compress.runtime.session.open_session", lambda *_, **__: Session(made))
+    made = Suite(pytester)
+    monkeypatch.setattr(Workbench, "_measure", lambda workbench, *cell: made.measure(workbench, *cell))
+    pytester.makeconftest(CONFTEST)
+    pytester.makeini("[pytest]\naddopts = --import-mode=importlib --benchmark-quiet\nfilterwarnings = error\n")
+    return made
+
+
+def lines(result):
+    return "\n".join(line.rstrip() for line in result.outlines)
+
+
+HEAVY = {"numpy", "scipy", "rich", "tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_litert"}
+
+
+def test_asking_for_the_version_imports_nothing_heavy(tmp_path):
+    command = [sys.executable, "-X", "importtime", "-m", "pytest", "-VV"]  # twice, as once loads no plugin
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, cwd=tmp_path)
+    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "compress.hookspec" in imported
+    assert not HEAVY & imported
+
+
+def test_a_suite_without_claims_is_left_alone(pytester):
+    pytester.makepyfile(f"import sys\n\n\ndef test_plain():\n    assert not {HEAVY!r} & sys.modules.keys()\n")
+    result = pytester.runpytest_subprocess("-p", "no:xdist")
+    result.assert_outcomes(passed=1)
+    assert "cells measured" not in lines(result)
+    assert "stored" not in lines(result)
+
+
+def test_benchmarks_of_others_are_compared_as_ever(suite):
+    suite.pytester.makepyfile("def test_sum(benchmark):\n    benchmark(sum, [1, 2])\n")
+    fast = ("--benchmark-max-time=0.001", "--benchmark-min-rounds=1", "--benchmark-verbose", "-W", "ignore")
+    assert suite.pytester.runpytest_inprocess("--benchmark-autosave", *fast).ret == 0
+    result = suite.pytester.runpytest_inprocess("--benchmark-compare", *fast)
+    assert result.ret == 0
+    assert "Comparing against benchmarks from: " in "\n".join(result.errlines)
+
+
+def test_a_claim_that_holds_passes_and_is_in_the_table(suite):
+    suite.bench(SIZE)
+    result = suite.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.re_match_lines(
+        [r"verdict\s+claim\s+kind\s+measured\s+bound", r"held\s+team/size\s+theorem\s+4\s+>= 3.85"]
+    )
+    result.stdout.fnmatch_lines(["2 cells measured; claims: 1 held; 0 changes for the worse", "stored: *0001_*.json"])
+    (document,) = suite.stored
+    assert document["compress"]["status"] == "green"
+    assert document["compress"]["complete"] is True
+    assert list(document["compress"]["cells"]) == ["tiny: float32", "tiny: int8"]
+    assert [(one["sources"], one["verdict"]) for one in document["compress"]["verdicts"]] == [(["team/size"], "held")]
+    assert [one["name"] for one in document["benchmarks"]] == ["tiny: float32", "tiny: int8"]
+    assert document["benchmarks"][1]["extra_info"]["raw_bytes"] == 250
+    assert document["benchmarks"][1]["params"] == {"subject": "tiny", "recipe": "int8"}
+
+
+def test_a_broken_claim_fails_with_what_was_measured_the_bound_and_its_reason(suite):
+    suite.bench(SIZE)
+    suite.values["int8"] = {"raw_bytes": 300}
+    result = suite.run("--junit-xml=junit.xml")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["broken: team/size", "  measured: 3.3333", "  claimed: >= 3.85", "  because:  int8 is a quarter of float32"]
+    )
+    assert "broken: team/size" in ET.parse(suite.pytester.path / "junit.xml").find(".//failure").get("message")
+    assert suite.statuses == ["red"]
+
+
+def test_an_undecided_claim_passes_unless_strict(suite):
+    suite.bench(DROP)
+    suite.wrong["float16"] = 26
+    plain = suite.run()
+    plain.assert_outcomes(passed=1)
+    plain.stdout.re_match_lines(
+        [r"undecided\s+team/drop\s+theorem\s+0\.6 \[0\.\d+, 1\.\d+\] points \(n=1000\)\s+<= 0\.5"]
+    )
+    strict = suite.run("--strict-undecided")
+    strict.assert_outcomes(failed=1)
+    strict.stdout.fnmatch_lines(["undecided: team/drop", "  note: *6 lost, 0 gained"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'unmeasured("needs CIFAR-10")',
+        'pytest.skip("needs CIFAR-10")',
+    ],
+)
+def test_what_cannot_be_measured_is_skipped_and_named_with_its_reason(suite, body):
+    suite.bench(
+        f'import pytest\nfrom compress.claims import *\n\n\n@claim("team/speed", is_true(why="x"))\ndef test_a():\n    {body}\n'
+    )
+    result = suite.run("-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*unmeasured: needs CIFAR-10*"])
+    result.stdout.re_match_lines([r"unmeasured\s+team/speed\s+theorem\s+needs CIFAR-10"])
+    result.stdout.fnmatch_lines(
+        ["nothing was measured, which is no pass", "this run was not stored: no cell was measured"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("mark", "outcome", "row"),
+    [
+        ('@pytest.mark.skip(reason="not today")', {"skipped": 1}, r"unmeasured\s+team/speed\s+theorem\s+not today"),
+        ('@pytest.mark.usefixtures("breaks")', {"errors": 1}, r"broken\s+team/speed\s+theorem\s+no disk"),
+    ],
+)
+def test_a_bench_that_never_began_has_a_verdict_too(suite, mark, outcome, row):
+    suite.bench(
+        "import pytest\nfrom compress.claims import *\n\n\n@pytest.fixture\ndef breaks():\n    raise OSError('no disk')\n\n\n"
+        f'{mark}\n@claim("team/speed", is_true(why="x"))\ndef test_a():\n    return True\n'
+    )
+    result = suite.run()
+    result.assert_outcomes(**outcome)
+    result.stdout.re_match_lines([row])
+
+
+def test_a_refuted_claim_passes_under_its_own_name(suite):
+    suite.bench(SIZE.replace(', why="int8 is a quarter of float32")', ', why="x"), kind="refuted"'))
+    result = suite.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.re_match_lines([r"refuted\s+team/size\s+refuted\s+4\s+>= 3.85"])
+
+
+def test_a_refuted_claim_whose_counterclaim_breaks_fails_as_such(suite):
+    suite.bench(
+        SIZE.replace('at_least(3.85, why="int8 is a quarter of float32")', 'at_most(3, why="x"), kind="refuted"')
+    )
+    result = suite.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["broken: team/size", "  what is asserted instead of the paper's claim: <= 3"])
+
+
+def test_one_claim_judged_for_several_parameters_carries_the_worst_verdict(suite):
+    suite.bench(
+        'import pytest\nfrom compress.claims import *\n\n\n@claim("team/size", at_least(3.85, why="x"))\n'
+        '@pytest.mark.parametrize("recipe", ["int8", "float16"])\n'
+        'def test_size(recipe, compressed):\n    return compressed("tiny", recipe).size_ratio\n'
+    )
+    suite.values["float16"] = {"raw_bytes": 500}
+    result = suite.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.re_match_lines([r"broken 1 of 2\s+team/size\s+theorem\s+2\s+>= 3.85"])
+
+
+def test_a_bounds_rule_sees_parameters_and_scale(suite):
+    suite.bench(
+        "import pytest\nfrom compress.claims import *\n\n\n"
+        '@claim("team/size", lambda factor, scale: exactly(factor if scale == "paper" else 4, why="x"))\n'
+        '@pytest.mark.parametrize("factor", [7])\n'
+        'def test_size(factor, compressed):\n    return compressed("tiny", "int8").size_ratio\n'
+    )
+    suite.run().assert_outcomes(passed=1)
+    suite.run("--scale=paper").assert_outcomes(failed=1)
+    assert list(suite.stored[1]["compress"]["cells"]) == ["paper/tiny: float32", "paper/tiny: int8"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("pass", "a bench with a claim returns a number, a bool or an Estimate, got None"),
+        (
+            "return compressed('tiny', 'int8')",
+            "a bench with a claim returns a number, a bool or an Estimate, got a Cell",
+        ),
+        ("return compressed('mnist', 'int8').size_ratio", "no subject 'mnist'; there are tiny"),
+        (
+            "return compressed('tiny', 'int9').size_ratio",
+            "recipe 'int9', column 1: no step 'int9'; did you mean 'int8'",
+        ),
+    ],
+)
+def test_a_bench_that_is_wrong_fails_with_one_clear_line(suite, body, said):
+    suite.bench(SIZE.replace('return compressed("tiny", "int8").size_ratio', body))
+    result = suite.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"{said}*"])
+    assert "Traceback" not in lines(result)
+    result.stdout.re_match_lines([r"broken\s+team/size"])
+
+
+@pytest.mark.parametrize("body", ["assert 1 == 2, 'the cells disagree'", "raise KeyError('the cells disagree')"])
+def test_any_failure_of_a_bench_is_a_broken_claim(suite, body):
+    suite.bench(SIZE.replace('return compressed("tiny", "int8").size_ratio', body))
+    result = suite.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.re_match_lines([r"broken\s+team/size\s+theorem\s+.*the cells disagree"])
+
+
+def test_a_bench_that_returns_a_value_and_claims_nothing_fails(suite):
+    suite.bench('def test_size(compressed):\n    return compressed("tiny", "int8").size_ratio\n')
+    result = suite.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["test_size returns a float and has no @claim to judge it by"])
+
+
+def test_a_crash_of_the_runtime_is_a_broken_claim_and_the_suite_goes_on(suite):
+    suite.bench(SIZE)
+    suite.bench('def test_later(compressed):\n    compressed("tiny", "float32")\n', "test_later")
+    suite.error = RuntimeCrash("model.tflite: the runtime was killed by SIGSEGV while loading the model")
+    result = suite.run()
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ["broken by a crash: model.tflite: the runtime was killed by SIGSEGV while loading the model"]
+    )
+    result.stdout.re_match_lines([r"broken\s+team/size\s+theorem\s+model.tflite: the runtime was killed"])
+
+
+@pytest.mark.parametrize(
+    ("source", "known"), [("a2024/I/smaller", True), ("a2024/table-I", True), ("a2024/I/smalller", False)]
+)
+def test_a_claim_must_name_an_entry_of_its_paper(suite, source, known):
+    (suite.pytester.path / "paper.toml").write_text(PAPER)
+    suite.bench(SIZE.replace("team/size", source))
+    result = suite.run()
+    if known:
+        result.assert_outcomes(passed=1)
+    else:
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["ERROR: no such claim or table in the papers' files: a2024/I/smalller"])
+
+
+def test_the_report_counts_how_many_of_the_papers_claims_carry_a_verdict(suite):
+    (suite.pytester.path / "paper.toml").write_text(PAPER)
+    suite.bench(SIZE.replace("team/size", "a2024/I/smaller"))
+    suite.run().stdout.fnmatch_lines(["1 of the papers' 2 claims carry a verdict from this run"])
+
+
+def test_a_damaged_claims_file_is_one_error(suite):
+    (suite.pytester.path / "paper.toml").write_text(PAPER[:200])
+    suite.bench(SIZE)
+    result = suite.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *paper.toml: not *"])
+
+
+def test_a_bench_may_read_tables_and_print_its_own(suite):
+    (suite.pytester.path / "paper.toml").write_text(PAPER)
+    suite.bench(
+        "def test_table(paper_table, report_table):\n"
+        "    table = report_table('sizes', ('subject', 'printed'))\n"
+        "    table.rows.append(('tiny [a]', str(paper_table('a2024/table-I').column('Size')[0])))\n"
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.re_match_lines(["sizes", r"subject\s+printed", r"tiny \[a\]\s+4.0"])
+
+
+def test_a_table_that_no_paper_has_is_one_error(suite):
+    suite.bench("def test_table(paper_table):\n    paper_table('a2024/table-I')\n")
+    result = suite.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["no paper has a table 'a2024/table-I'"])
+
+
+def test_the_first_gated_run_passes_and_says_that_it_is_the_first(suite):
+    suite.bench(SIZE)
+    result = suite.run("--benchmark-compare")
+    result.assert_outcomes(passed=1)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["no baseline: this is the first run here, the next one is compared with it"])
+    assert suite.statuses == ["green"]
+
+
+def test_an_unchanged_second_run_passes(suite):
+    suite.bench(SIZE)
+    assert suite.run("--benchmark-compare").ret == 0
+    result = suite.run("--benchmark-compare")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["baseline: run 0001 (green, *, 0123456789)", "*0 changes for the worse"])
+    assert suite.statuses == ["green", "green"]
+    assert suite.stored[1]["compress"]["baseline"] == [sorted(suite.ledger.glob("0001_*"))[0].name]
+
+
+def test_a_bigger_file_fails_the_test_that_measures_it_with_old_and_new(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.values["int8"] = {"raw_bytes": 251}
+    result = suite.run("--benchmark-compare", "--junit-xml=junit.xml")
+    result.assert_outcomes(failed=1)
+    assert result.ret == 1
+    said = "tiny: int8: raw_bytes 250 -> 251 (+0.40% bytes)"
+    result.stdout.fnmatch_lines(["got worse since run 0001 (green, *", f"  {said}", f"  worse: {said}"])
+    assert said in ET.parse(suite.pytester.path / "junit.xml").find(".//testcase[@name='test_size']/failure").get(
+        "message"
+    )
+    assert suite.statuses == ["green", "red"]
+
+
+def test_a_worse_accuracy_fails_with_its_evidence(suite):
+    suite.bench(DROP.replace("at_most(0.5", "at_most(50"))
+    suite.run()
+    suite.wrong["float16"] = 60
+    result = suite.run("--benchmark-compare")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["  tiny: float16: accuracy 98.00% -> 94.00% (-4.00 points; 40 lost, 0 gained of n=1000; McNemar p=*"]
+    )
+
+
+def test_a_drop_that_may_be_chance_is_told_and_passes(suite):
+    suite.bench(DROP.replace("at_most(0.5", "at_most(50"))
+    suite.run()
+    suite.wrong["float16"] = 23
+    result = suite.run("--benchmark-compare")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        ["  not told from chance: tiny: float16: accuracy 98.00% -> 97.70%*smallest drop that n could show*"]
+    )
+
+
+def test_another_evaluation_set_fails_and_names_accuracy(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.labels, suite.wrong = "shuffled", {"int8": 900, "float32": 900}
+    result = suite.run("--benchmark-compare")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["  tiny: int8: evaluation_samples labels -> shuffled (*", "  tiny: int8: accuracy 98.00% -> 10.00% (*"]
+    )
+
+
+def test_an_improvement_is_told_and_passes(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.values["int8"] = {"raw_bytes": 200}
+    result = suite.run("--benchmark-compare")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["  better: tiny: int8: raw_bytes 250 -> 200 (-20.00% bytes)"])
+    assert suite.statuses == ["green", "green"]
+
+
+def test_a_red_run_never_becomes_the_baseline(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.values["int8"] = {"raw_bytes": 251}
+    for _ in range(2):
+        result = suite.run("--benchmark-compare")
+        assert result.ret == 1
+        result.stdout.fnmatch_lines(["got worse since run 0001 *"])
+    assert suite.statuses == ["green", "red", "red"]
+
+
+def test_a_plain_run_after_a_regression_passes_is_stored_red_and_is_no_baseline(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.values["int8"] = {"raw_bytes": 251}
+    plain = suite.run()
+    assert plain.ret == 0
+    plain.stdout.fnmatch_lines(
+        [
+            "  worse: tiny: int8: raw_bytes 250 -> 251*",
+            "*do not fail a run without --benchmark-compare*from becoming a baseline",
+        ]
+    )
+    assert suite.statuses == ["green", "red"]
+    assert suite.run("--benchmark-compare").ret == 1
+
+
+@pytest.mark.parametrize("body", ["unmeasured('no scores')", "pytest.skip('no scores')", "assert False, 'no scores'"])
+def test_a_regression_fails_a_bench_that_goes_on_to_skip_or_fail(suite, body):
+    suite.bench(SIZE)
+    suite.run()
+    suite.bench("import pytest\n" + SIZE.replace("return compressed", "compressed") + f"    {body}\n")
+    suite.values["int8"] = {"raw_bytes": 251}
+    result = suite.run("--benchmark-compare")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*got worse since run 0001 *", "*  tiny: int8: raw_bytes 250 -> 251 (+0.40% bytes)"])
+
+
+def test_a_regression_that_a_fixture_came_upon_fails_the_test_that_uses_it(suite):
+    suite.bench(
+        "import pytest\n\n\n@pytest.fixture\ndef cell(compressed):\n    return compressed('tiny', 'int8')\n\n\n"
+        "def test_cell(cell):\n    pass\n\n\ndef test_other(compressed):\n    pass\n"
+    )
+    suite.run()
+    suite.values["int8"] = {"raw_bytes": 251}
+    result = suite.run("--benchmark-compare")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["FAILED *::test_cell*"])
+
+
+def test_a_cell_that_went_missing_fails_a_whole_run(suite):
+    suite.bench(SIZE)
+    suite.bench(DROP, "test_drop")
+    suite.run()
+    (suite.pytester.path / "benches" / "test_drop.py").unlink()
+    gated = suite.run("--benchmark-compare")
+    gated.assert_outcomes(passed=1)
+    assert gated.ret == 1
+    gated.stdout.fnmatch_lines(["  missing: tiny: float16 was measured then and not now (--allow-missing to pass)"])
+    assert suite.run("--benchmark-compare", "--allow-missing").ret == 0
+    assert suite.statuses == ["green", "red", "green"]
+    assert suite.run("--benchmark-compare").ret == 0
+
+
+def test_a_cell_that_a_later_part_measured_is_missed_all_the_same(suite):
+    suite.bench(SIZE)
+    suite.bench(DROP, "test_drop")
+    suite.run()
+    assert suite.run("-k", "drop").ret == 0
+    (suite.pytester.path / "benches" / "test_drop.py").unlink()
+    result = suite.run("--benchmark-compare")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["  missing: tiny: float16 *"])
+
+
+@pytest.mark.parametrize(
+    "options", [("-k", "size"), ("--deselect=benches/test_drop.py",), ("--ignore=benches/test_drop.py",)]
+)
+def test_a_part_of_the_suite_misses_nothing(suite, options):
+    suite.bench(SIZE)
+    suite.bench(DROP, "test_drop")
+    suite.run()
+    result = suite.run("--benchmark-compare", *options)
+    assert result.ret == 0
+    assert "missing" not in lines(result)
+    assert suite.stored[-1]["compress"]["complete"] is False
+
+
+def test_a_run_of_one_test_misses_nothing(suite):
+    suite.bench(SIZE)
+    suite.bench(DROP, "test_drop")
+    suite.run()
+    assert suite.run("--benchmark-compare", first="benches/test_drop.py::test_drop").ret == 0
+
+
+def test_a_suite_whose_benches_are_all_gone_fails(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.bench("def test_plain():\n    pass\n")
+    result = suite.run("--benchmark-compare")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["  missing: tiny: int8 *", "nothing was measured, which is no pass"])
+
+
+def test_a_gated_run_that_measures_nothing_is_no_pass(suite):
+    suite.bench(SIZE.replace("return", "unmeasured('no data')\n    return"))
+    result = suite.run("--benchmark-compare")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["nothing was measured, which is no pass"])
+    assert suite.run("--benchmark-compare", "--allow-missing").ret == 0
+
+
+def test_a_new_cell_is_told_and_passes(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.bench(DROP, "test_drop")
+    result = suite.run("--benchmark-compare")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["  new: 1 cells without a baseline: tiny: float16"])
+
+
+def test_a_run_is_compared_with_the_one_that_is_named(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.values["int8"] = {"raw_bytes": 200}
+    suite.run()
+    suite.values["int8"] = {"raw_bytes": 240}
+    assert suite.run("--benchmark-compare").ret == 1
+    result = suite.run("--benchmark-compare=1")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["baseline: run 0001 *"])
+
+
+def test_a_named_red_run_is_refused(suite):
+    suite.bench(SIZE)
+    suite.values["int8"] = {"raw_bytes": 500}
+    suite.run()
+    result = suite.run("--benchmark-compare=0001")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: run 0001 (red, *) cannot be a baseline until it is accepted: *"])
+
+
+def test_another_machine_keeps_sizes_gated_and_is_told(suite, monkeypatch):
+    suite.bench(SIZE)
+    with monkeypatch.context() as patch:
+        patch.setattr("compress.claims.fingerprint.platform.machine", lambda: "abacus")
+        suite.run()
+    conftest = suite.pytester.path / "conftest.py"
+    conftest.write_text(CONFTEST.replace('"here"', '"elsewhere"'))
+    result = suite.run("--benchmark-compare")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["  not the same machine or software: machine: abacus -> *"])
+    suite.values["int8"] = {"raw_bytes": 251}
+    assert suite.run("--benchmark-compare").ret == 1
+
+
+def test_times_stand_beside_the_baselines_and_never_fail(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.values["int8"] = {"latency_s": 1e-4}
+    result = suite.run("--benchmark-compare")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "  latency of 1 cells stands beside*not gated*",
+            "    tiny: int8: latency_s 1e-05 -> 0.0001 (10.00x, not gated) s",
+        ]
+    )
+
+
+def test_a_time_that_the_user_gates_makes_a_slower_run_red(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.call_time_s = 0.002
+    result = suite.run("--benchmark-compare", "--benchmark-compare-fail=min:0.001")
+    assert result.ret != 0
+    assert "PerformanceRegression: Performance has regressed." in result.stderr.str()
+    result.stdout.fnmatch_lines(["stored: *0002_*.json"])
+    assert suite.statuses == ["green", "red"]
+
+
+def test_a_truncated_ledger_file_is_one_error_and_nothing_else_is_touched(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.run()
+    whole, cut = sorted(suite.ledger.glob("*.json"))
+    before = whole.read_bytes()
+    cut.write_bytes(cut.read_bytes()[:500])
+    for options in ((), ("--benchmark-compare",)):
+        result = suite.run(*options)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"ERROR: {cut}: not a stored run (*); move the file out of the ledger*"])
+        assert sum("ERROR" in line for line in result.errlines) == 1
+    assert [whole.read_bytes(), len(cut.read_bytes())] == [before, 500]
+    cut.unlink()
+    assert suite.run("--benchmark-compare").ret == 0
+
+
+def test_damaged_outcomes_fail_by_file_and_cell(suite):
+    suite.bench(SIZE)
+    suite.run()
+    (path,) = suite.ledger.glob("*.json")
+    document = json.loads(path.read_text())
+    document["compress"]["cells"]["tiny: int8"]["outcomes"]["noise"] = "00"
+    path.write_text(json.dumps(document))
+    result = suite.run("--benchmark-compare")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"{path}: tiny: int8: stored outcomes are damaged*"])
+
+
+def test_a_run_that_cannot_be_stored_fails(suite, monkeypatch):
+    suite.bench(SIZE)
+
+    def full(*_):
+        raise LedgerError("runs: the run could not be stored: [Errno 28] No space left on device")
+
+    monkeypatch.setattr("compress.claims.ledger.Ledger.save", full)
+    result = suite.run()
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["this run was not stored: runs: the run could not be stored: [[]Errno 28] No space left on device"]
+    )
+
+
+def test_interrupting_a_run_leaves_no_half_file_and_no_baseline(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.bench(
+        SIZE + "\n\ndef test_stop(compressed):\n    compressed('tiny', 'float32')\n    raise KeyboardInterrupt\n"
+    )
+    result = suite.run(no_reraise_ctrlc=True)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert suite.statuses == ["green", "red"]
+    assert suite.stored[1]["compress"]["complete"] is False
+    assert [path.suffix for path in suite.ledger.iterdir() if path.name != ".lock"] == [".json", ".json"]
+
+
+def test_a_run_stopped_at_the_first_failure_is_red_and_misses_nothing(suite):
+    suite.bench(SIZE, "test_a")
+    suite.bench(DROP, "test_b")
+    suite.run()
+    suite.values["int8"] = {"raw_bytes": 500}
+    result = suite.run("-x", "--benchmark-compare")
+    result.assert_outcomes(failed=1)
+    assert "missing" not in lines(result)
+    assert suite.statuses == ["green", "red"]
+
+
+def test_a_bench_that_cannot_be_collected_stores_nothing(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.bench("import no_such_module\n", "test_b")
+    result = suite.run("--benchmark-compare")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert "missing:" not in lines(result)
+    assert suite.statuses == ["green"]
+
+
+def test_a_named_save_keeps_its_name(suite):
+    suite.bench(SIZE)
+    suite.run("--benchmark-save=release")
+    assert [path.name for path in suite.ledger.glob("*.json")] == ["0001_release.json"]
+
+
+def test_a_json_report_holds_cells_and_verdicts_too(suite):
+    suite.bench(SIZE)
+    suite.run("--benchmark-json=out.json")
+    document = json.loads((suite.pytester.path / "out.json").read_text())
+    assert document["compress"] == suite.stored[0]["compress"]
+    assert document["compress"]["verdicts"][0]["verdict"] == "held"
+
+
+def test_a_path_taken_for_a_run_is_explained(suite):
+    suite.bench(SIZE)
+    for path in ("benches", "benches/test_bench.py", "benches/test_bench.py::test_size"):
+        result = suite.pytester.runpytest_inprocess("--benchmark-compare", path)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(
+            [
+                f"ERROR: --benchmark-compare took '{path}' for the run to compare with. "
+                f"Put the path first: `pytest {path} --benchmark-compare`"
+            ]
+        )
+
+
+def test_requiring_a_baseline_fails_where_there_is_none(suite):
+    suite.bench(SIZE)
+    result = suite.run("--benchmark-compare", "--require-baseline")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --require-baseline: *.benchmarks/* holds no green run at this scale"])
+    suite.run()
+    assert suite.run("--benchmark-compare", "--require-baseline").ret == 0
+
+
+def test_gating_times_without_a_comparison_is_refused(suite):
+    suite.bench(SIZE)
+    result = suite.run("--benchmark-compare-fail=min:5%")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --benchmark-compare-fail judges nothing without --benchmark-compare; add it"])
+
+
+def test_benches_are_benchmarks_to_benchmark_only(suite):
+    suite.bench(SIZE + "\n\ndef test_plain():\n    pass\n")
+    suite.run("--benchmark-only").assert_outcomes(passed=1, skipped=1)
+
+
+def test_untimed_runs_are_measured_and_gated(suite):
+    suite.bench(SIZE)
+    suite.run("--benchmark-disable")
+    assert suite.statuses == ["green"]
+    assert suite.stored[0]["benchmarks"] == []
+    suite.values["int8"] = {"raw_bytes": 251}
+    assert suite.run("--benchmark-compare", "--benchmark-disable").ret == 1
+
+
+def test_claims_without_pytest_benchmark_are_one_error(suite):
+    suite.bench(SIZE)
+    suite.pytester.makeini("[pytest]\naddopts = --import-mode=importlib\n")
+    (suite.pytester.path / "conftest.py").write_text(CONFTEST.split("def pytest_benchmark_generate")[0])
+    result = suite.pytester.runpytest_inprocess("benches", "-p", "no:benchmark")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: claims need pytest-benchmark, which keeps the runs: do not switch it off"])
+
+
+@pytest.mark.parametrize("more", [(), ("--benchmark-disable",)])
+def test_benches_under_xdist_fail_and_say_so(suite, more):
+    suite.bench(SIZE)
+    result = suite.pytester.runpytest_subprocess("benches", "-n1", *more)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*benches are not measured under xdist*run without -n*"])
+    assert list((suite.pytester.path / ".benchmarks").rglob("*.json")) == []
+
+
+def test_colours_are_used_where_pytest_uses_them(suite):
+    suite.bench(SIZE)
+    assert "\x1b[32mheld" in suite.run("--color=yes").stdout.str()
+    assert "\x1b[" not in suite.run("--color=no").stdout.str()
+
+
+def test_building_is_announced_through_the_capture(suite, monkeypatch):
+    suite.bench(SIZE)
+    measure = suite.measure
+
+    def announcing(workbench, subject, recipe):
+        workbench.builder.announce(f"building {subject.name}: {recipe}")
+        return measure(workbench, subject, recipe)
+
+    monkeypatch.setattr(suite, "measure", announcing)
+    suite.run().stdout.fnmatch_lines(["  building tiny: int8 ...", "  building tiny: float32 ..."])
+    assert "building tiny" not in lines(suite.run("-q"))
+
+
+REAL = """
+from compress.claims import *
+
+
+@claim("team/accuracy", at_least(40, why="200 samples of a rounded matrix"))
+def test_accuracy(compressed):
+    return compressed("tiny", "rounded(1)@onnx").accuracy
+
+
+@claim("team/crash", is_true(why="it does not come back"))
+def test_crash(compressed):
+    return compressed("tiny", "deadly@onnx").raw_bytes > 0
+"""
+
+REAL_CONFTEST = """
+from tests.tiny_subject import subject
+
+
+def pytest_compress_subjects():
+    return [subject()]
+"""
+
+
+def test_a_real_suite_is_built_run_timed_and_stored_and_a_crash_is_a_verdict(pytester, monkeypatch):
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    for name, value in {
+        "TINY_STEPS": "1",
+        "COMPRESS_CACHE_DIR": str(pytester.path / "cache"),
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }.items():
+        monkeypatch.setenv(name, value)
+    pytester.makeconftest(REAL_CONFTEST)
+    pytester.makepyfile(test_real=REAL)
+    result = pytester.runpytest_subprocess("--benchmark-max-time=0.01", "-W", "error")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "  building tiny: float32@onnx ...",
+            "  building tiny: rounded(1)@onnx ...",
+            "broken by a crash: tiny: deadly@onnx: the building process died (a crash, or out of memory)",
+            "held *team/accuracy*",
+            "broken *team/crash*",
+            "2 cells measured; claims: 1 held, 1 broken; *",
+        ]
+    )
+    (path,) = (pytester.path / ".benchmarks").rglob("*.json")
+    document = json.loads(path.read_text())
+    assert document["compress"]["status"] == "red"
+    stored = document["compress"]["cells"]["tiny: rounded(1)@onnx"]
+    assert stored["values"]["ops"] == {"MatMul": 1}
+    assert stored["outcomes"]["n"] == 200
+    assert stored["versions"].keys() == {"onnxruntime"}
+    assert document["benchmarks"][1]["stats"]["min"] > 0
