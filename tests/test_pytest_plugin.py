@@ -11,15 +11,16 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-# imported here so that the runs inside this process find them loaded
 import compress.report.terminal
-import compress.suite
 from compress.artifact import Artifact
 from compress.errors import LedgerError, RuntimeCrash
 from compress.measure.classification import Outcomes
 from compress.measure.measurement import Measurement
 from compress.measure.metric import METRICS
 from compress.workbench import Cell, Workbench
+
+LOADED = compress.report.terminal
+"""Pytest's runs inside this process forget what they were the first to import, and numpy cannot be loaded twice."""
 
 CONFTEST = """
 from pathlib import Path
@@ -256,9 +257,7 @@ def test_an_undecided_claim_passes_unless_strict(suite):
     ],
 )
 def test_what_cannot_be_measured_is_skipped_and_named_with_its_reason(suite, body):
-    suite.bench(
-        f'import pytest\nfrom compress.claims import *\n\n\n@claim("team/speed", is_true(why="x"))\ndef test_a():\n    {body}\n'
-    )
+    suite.bench("import pytest\n" + SIZE.replace("team/size", "team/speed").replace("return", f"{body}\n    return"))
     result = suite.run("-rs")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*unmeasured: needs CIFAR-10*"])
@@ -276,10 +275,8 @@ def test_what_cannot_be_measured_is_skipped_and_named_with_its_reason(suite, bod
     ],
 )
 def test_a_bench_that_never_began_has_a_verdict_too(suite, mark, outcome, row):
-    suite.bench(
-        "import pytest\nfrom compress.claims import *\n\n\n@pytest.fixture\ndef breaks():\n    raise OSError('no disk')\n\n\n"
-        f'{mark}\n@claim("team/speed", is_true(why="x"))\ndef test_a():\n    return True\n'
-    )
+    breaks = "import pytest\n\n\n@pytest.fixture\ndef breaks():\n    raise OSError('no disk')\n"
+    suite.bench(breaks + SIZE.replace("@claim", f"{mark}\n@claim").replace("team/size", "team/speed"))
     result = suite.run()
     result.assert_outcomes(**outcome)
     result.stdout.re_match_lines([row])
@@ -824,10 +821,9 @@ def test_claims_without_pytest_benchmark_are_one_error(suite):
     result.stderr.fnmatch_lines(["ERROR: claims need pytest-benchmark, which keeps the runs: do not switch it off"])
 
 
-@pytest.mark.parametrize("more", [(), ("--benchmark-disable",)])
-def test_benches_under_xdist_fail_and_say_so(suite, more):
+def test_benches_under_xdist_fail_and_say_so(suite):
     suite.bench(SIZE)
-    result = suite.pytester.runpytest_subprocess("benches", "-n1", *more)
+    result = suite.pytester.runpytest_subprocess("benches", "-n1", "--benchmark-disable")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*benches are not measured under xdist*run without -n*"])
     assert list((suite.pytester.path / ".benchmarks").rglob("*.json")) == []
