@@ -167,9 +167,7 @@ def test_the_largest_loss_is_at_99_percent(bits, compressed):
 
 @claim(
     "ishtiaq2021/III-A/consistent-drop",
-    is_true(
-        why="each sparsity loses on the one before it from 75 % up, paired on the same samples; 50 % may tie"
-    ),
+    is_true(why="each sparsity loses on the one before it from 75 % up, paired on the same samples; 50 % may tie"),
     kind="number",
 )
 @pytest.mark.parametrize("bits", [32, 16, 8])

@@ -87,9 +87,7 @@ def test_quantizing_after_pruning_costs_no_more_than_before(subject, compressed)
 
 def least_effect(scale: str) -> Bound:
     most = 0.5 if scale == "paper" else 1.2
-    return at_most(
-        most, why=f"against the control, {retraining_data(scale)}; unretrained, 80 % sparsity costs many times that"
-    )
+    return at_most(most, why=f"points, {retraining_data(scale)}; without retraining the small CNN loses 48 at 95 %")
 
 
 @claim(
@@ -101,21 +99,33 @@ def least_effect(scale: str) -> Bound:
 )
 @pytest.mark.parametrize("subject", LENETS)
 def test_four_weights_in_five_can_go(subject, compressed):
-    return compressed(subject, "prune(0.8)").accuracy_drop_from(compressed(subject, "retrain"))
+    return compressed(subject, "prune(0.8)").accuracy_drop
 
 
 @claim(
     "saxena2024/VI-B/retrain-gain",
-    "saxena2024/V-A/retraining-cause",
-    at_most(
-        0.5, why="what a pruned network gains over a dense control retrained as long: a gain is retraining's (S12)"
-    ),
-    kind="trend",
+    at_most(0.4, why="points over the better of the dense network and its control (S12): none, as far as n tells"),
+    kind="refuted",
 )
 @every_subject
-@pytest.mark.parametrize("sparsity", ["0.5", "0.8"])
-def test_a_gain_by_retraining_is_not_prunings(subject, sparsity, compressed):
-    return compressed(subject, "retrain").accuracy_drop_from(compressed(subject, f"prune({sparsity})"))
+@pytest.mark.parametrize("sparsity", [0.5, 0.8])
+def test_a_pruned_network_gains_nothing_over_the_better_dense_one(subject, sparsity, compressed, report_table):
+    pruned, original = compressed(subject, f"prune({sparsity})"), compressed(subject, "float32")
+    control = compressed(subject, "retrain")
+    gains = [dense.accuracy_drop_from(pruned) for dense in (original, control)]
+    report_table(
+        "pruned and retrained, beside the dense original and a dense control retrained as long: accuracy in %, points",
+        ("subject", "sparsity", "original", "control", "pruned", "gain over original", "over control", "n"),
+    ).rows.append(
+        (
+            subject,
+            f"{sparsity:.0%}",
+            *(f"{cell.accuracy.value:.2f}" for cell in (original, control, pruned)),
+            *(f"{gain.value:+.2f} ({gain.low:+.2f} .. {gain.high:+.2f})" for gain in gains),
+            str(pruned.accuracy.n),
+        )
+    )
+    return min(gains, key=lambda gain: gain.value)
 
 
 @claim(
@@ -131,11 +141,11 @@ def test_retraining_brings_back_what_pruning_took(compressed):
 
 @claim(
     "saxena2024/VI-B/threshold",
-    at_most(0.6, why="50 % sparsity, below the threshold: against the control, nothing that n=3,000 could show"),
+    at_most(0.6, why="50 % sparsity, below the threshold: nothing that n=3,000 could show"),
     kind="trend",
 )
 def test_below_the_threshold_quality_holds(compressed):
-    return compressed("mnist_cnn", "prune(0.5)").accuracy_drop_from(compressed("mnist_cnn", "retrain"))
+    return compressed("mnist_cnn", "prune(0.5)").accuracy_drop
 
 
 @claim(
@@ -147,7 +157,7 @@ def test_below_the_threshold_quality_holds(compressed):
     kind="trend",
 )
 def test_beyond_the_threshold_retraining_does_not_return_it(compressed):
-    return compressed("mnist_cnn", "prune(0.99)").accuracy_drop_from(compressed("mnist_cnn", "retrain"))
+    return compressed("mnist_cnn", "prune(0.99)").accuracy_drop
 
 
 @claim(
@@ -166,10 +176,7 @@ def test_pruning_gradually_costs_less(compressed):
     kind="trend",
 )
 def test_the_network_with_fewer_spare_weights_loses_more(compressed):
-    small, large = (
-        compressed(subject, "prune(0.95)").accuracy_drop_from(compressed(subject, "retrain"))
-        for subject in ("mnist_cnn", "lenet_300_100")
-    )
+    small, large = (compressed(subject, "prune(0.95)").accuracy_drop for subject in ("mnist_cnn", "lenet_300_100"))
     return Estimate(
         small.value - large.value,
         small.low - large.high,

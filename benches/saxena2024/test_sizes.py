@@ -56,12 +56,12 @@ def test_float16_is_about_2x_smaller(subject, recipe, compressed):
     return compressed(subject, recipe).size_ratio
 
 
-def about_4x_by_int8(subject: str, recipe: str) -> Bound:
+def about_4x_by_int8(subject: str) -> Bound:
     if subject == "mnist_cnn":
         return between(3.3, 4, why=f"{SMALL}; an ONNX file names its quantizing operations one by one, 3.5 kB")
-    if "onnx" in recipe or "tensor" in recipe:
-        return between(3.85, 4, why="int8 weights, and at most 13 bytes a channel of scales, zero points and biases")
-    return between(3.8, 4, why="a scale and a 64-bit zero point a channel, for weights and again for biases: 24 bytes")
+    return between(
+        3.85, 4, why="int8 weights, 16 bytes of scales and zero points a channel; with zero points twice, 3.82"
+    )
 
 
 @claim(
