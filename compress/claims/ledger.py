@@ -157,6 +157,17 @@ class Ledger:
             if run.cells:
                 yield run
 
+    def latest(self) -> list[StoredRun]:
+        """Return the runs whose verdicts stand, the newest first: all that no newer whole run covers.
+
+        A run is covered by a whole one at its scale whose selection holds its own, folder by folder.
+        """
+        standing: list[StoredRun] = []
+        for run in self.newest_first():
+            if not any(_covers(whole, run) for whole in standing):
+                standing.append(run)
+        return standing
+
     def find(self, name: str) -> StoredRun:
         """Return the run with a number (``7`` or ``0007``) or file name that starts with `name`.
 
@@ -236,6 +247,14 @@ class Ledger:
             _write(run.path, json.dumps(document, indent=1).encode())
         except OSError as error:
             raise LedgerError(f"{run.path}: the acceptance could not be stored: {error}") from error
+
+
+def _covers(whole: StoredRun, run: StoredRun) -> bool:
+    if not whole.compress.get("complete") or whole.compress.get("scale") != run.compress.get("scale"):
+        return False
+    folders = str(whole.compress.get("selection")).split()
+    paths = str(run.compress.get("selection")).split()
+    return all(any(Path(path).is_relative_to(folder) for folder in folders) for path in paths)
 
 
 def _write(path: Path, content: bytes) -> None:
