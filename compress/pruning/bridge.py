@@ -219,9 +219,8 @@ def _converted(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
             value = known.deserialize({"class_name": value["class_name"], "config": value["config"]})
         converted[_RENAMED.get((kind, key), key)] = value
     if kind == "BatchNormalization":
-        converted["fused"] = (
-            False  # as Keras 3 computes it; the fused kernel rounds otherwise, and corrects the variance
-        )
+        # as Keras 3 computes it; the fused kernel rounds otherwise, and corrects the variance
+        converted["fused"] = False
     return converted
 
 

@@ -12,9 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from compress.errors import DataError, RecipeError
-from compress.pruning.magnitude import Prune, Retrain
+from compress.pruning.magnitude import Prune, Retrain, schedule_within
 from compress.pruning.masks import kept_count, magnitude_masks
 from compress.pruning.retraining import clone, kernels, outputs_logits, retrain
+from compress.pruning.schedule import pruning_steps
 from compress.recipe import Recipe
 from compress.step import Transform
 from compress.subject import Dataset, Training
@@ -110,6 +111,12 @@ def test_no_global_random_state_is_drawn_from_or_set(data, training) -> None:
     before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002 - read, not drawn from
     retrain(model, data, training, epochs=1, seed=0, sparsities={1: 0.5})
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002 - read, not drawn from
+
+
+@pytest.mark.parametrize(("sparsity", "first"), [(0.9, 0.5), (0.5, 0.5), (0.3, 0.3)])
+def test_pruning_starts_at_half_sparsity_or_at_a_final_one_below_it(sparsity: float, first: float) -> None:
+    schedule = schedule_within(100, "polynomial", initial_sparsity=0.5, sparsity=sparsity)
+    assert pruning_steps(schedule, 100)[1] == pytest.approx(first)
 
 
 def test_zero_epochs_prune_in_one_shot_and_change_nothing_else(model, data, training) -> None:
