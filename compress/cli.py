@@ -95,6 +95,15 @@ def accept(
 
 
 @app.command()
+def inspect(model: Annotated[Path, typer.Argument(help="A .tflite, .onnx, .weights.h5 or .keras file.")]) -> None:
+    """Say what every byte of a model file is; nothing in the file is run."""
+    from compress.report.inspection import inspect_file
+
+    for name, value in inspect_file(model):
+        typer.echo(f"{name:28}{value}".rstrip())
+
+
+@app.command()
 def coverage(
     run: Annotated[str | None, typer.Option(help="Count this run alone.", show_default="the last ones")] = None,
     papers: Annotated[Path, typer.Option(help="Folder of the benches, with a paper.toml in each.")] = Path("benches"),
