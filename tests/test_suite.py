@@ -14,8 +14,8 @@ from compress.measure.classification import Outcomes
 from compress.suite import Suite, covered, unknown_sources
 
 
-def cell(name="a", raw_bytes=100, wrong=0, n=400):
-    outcomes = Outcomes(np.arange(n) >= wrong, np.full(n, 1e-4, np.float32), np.ones(n, np.float32), "labels")
+def cell(name="a", raw_bytes=100, wrong=0, n=400, noise=1e-4):
+    outcomes = Outcomes(np.arange(n) >= wrong, np.full(n, noise, np.float32), np.ones(n, np.float32), "labels")
     artifact = SimpleNamespace(sha256="0", runtime="litert")
     values = {"raw_bytes": raw_bytes, "accuracy": outcomes.accuracy}
     measurement = SimpleNamespace(values=values, outcomes=outcomes, artifact=artifact, versions={})
@@ -42,6 +42,11 @@ def test_a_cell_like_its_baseline_has_no_changes():
     run = against(stored(1, cell()))
     assert run.measured(cell()) == []
     assert run.is_green(failed=False)
+
+
+@pytest.mark.parametrize("noise", [0, 1e-20, 1.03e-4, 1e4])
+def test_what_storing_rounds_off_is_no_change(noise):
+    assert against(stored(1, cell(noise=noise))).measured(cell(noise=noise)) == []
 
 
 def test_a_cell_is_compared_by_its_values_and_its_outcomes():

@@ -1,6 +1,8 @@
 """Outcomes are what a classifier got right and how noisy its answers are; they survive being stored."""
 
+import base64
 import math
+import zlib
 
 import numpy as np
 import pytest
@@ -111,6 +113,8 @@ def test_a_stored_sample_takes_little_more_than_a_byte():
         ("correct", "not base 85 \x00"),
         ("correct", ""),
         ("correct", None),
+        ("correct", base64.b85encode(zlib.compress(bytes(12))).decode()),
+        ("correct", base64.b85encode(zlib.compress(bytes(14))).decode()),
         ("noise", "00000"),
         ("mean_signal", "loud"),
         ("mean_signal", math.nan),
