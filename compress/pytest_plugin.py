@@ -206,7 +206,7 @@ def _explain_changes(run: Run) -> str:
     if not run.pending or run.suite.baseline is None:
         return ""
     against = run.suite.baseline.newest.describe()
-    return "\n".join([f"got worse since {against}:", *(f"  {change}" for change in run.pending)])
+    return "\n".join([f"not as in {against}:", *(f"  {one.direction}: {one}" for one in run.pending)])
 
 
 def _without_value(one: Claim, verdict: Verdict, item: pytest.Item, reason: str) -> Judgement:

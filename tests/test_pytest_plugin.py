@@ -447,7 +447,7 @@ def test_a_bigger_file_fails_the_test_that_measures_it_with_old_and_new(suite):
     result.assert_outcomes(failed=1)
     assert result.ret == 1
     said = "tiny: int8: raw_bytes 250 -> 251 (+0.40% bytes)"
-    result.stdout.fnmatch_lines(["got worse since run 0001 (green, *", f"  {said}", f"  worse: {said}"])
+    result.stdout.fnmatch_lines(["not as in run 0001 (green, *", f"  worse: {said}", f"  worse: {said}"])
     assert said in ET.parse(suite.pytester.path / "junit.xml").find(".//testcase[@name='test_size']/failure").get(
         "message"
     )
@@ -461,7 +461,7 @@ def test_a_worse_accuracy_fails_with_its_evidence(suite):
     result = suite.run("--benchmark-compare")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["  tiny: float16: accuracy 98.00% -> 94.00% (-4.00 points; 40 lost, 0 gained of n=1000; McNemar p=*"]
+        ["  worse: tiny: float16: accuracy 98.00% -> 94.00% (-4.00 points; 40 lost, 0 gained of n=1000; McNemar p=*"]
     )
 
 
@@ -483,7 +483,10 @@ def test_another_evaluation_set_fails_and_names_accuracy(suite):
     result = suite.run("--benchmark-compare")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["  tiny: int8: evaluation_samples labels -> shuffled (*", "  tiny: int8: accuracy 98.00% -> 10.00% (*"]
+        [
+            "  changed: tiny: int8: evaluation_samples labels -> shuffled (*",
+            "  worse: tiny: int8: accuracy 98.00% -> 10.00% (*",
+        ]
     )
 
 
@@ -504,7 +507,7 @@ def test_a_red_run_never_becomes_the_baseline(suite):
     for _ in range(2):
         result = suite.run("--benchmark-compare")
         assert result.ret == 1
-        result.stdout.fnmatch_lines(["got worse since run 0001 *"])
+        result.stdout.fnmatch_lines(["not as in run 0001 *"])
     assert suite.statuses == ["green", "red", "red"]
 
 
@@ -532,7 +535,7 @@ def test_a_regression_fails_a_bench_that_goes_on_to_skip_or_fail(suite, body):
     suite.values["int8"] = {"raw_bytes": 251}
     result = suite.run("--benchmark-compare")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*got worse since run 0001 *", "*  tiny: int8: raw_bytes 250 -> 251 (+0.40% bytes)"])
+    result.stdout.fnmatch_lines(["*not as in run 0001 *", "*  worse: tiny: int8: raw_bytes 250 -> 251 (+0.40% bytes)"])
 
 
 def test_a_regression_that_a_fixture_came_upon_fails_the_test_that_uses_it(suite):

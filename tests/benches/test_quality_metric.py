@@ -15,7 +15,7 @@ factors = st.floats(0, 700)
 
 
 def test_a_cell_worked_out_by_hand_from_the_printed_row():
-    # (0.9 + 1) / 2 = 0.95; tanh 2.22 = (e^4.44 - 1) / (e^4.44 + 1) = 83.7749 / 85.7749; the sigmoid of 14.66 is 1 - 4e-7
+    # (0.9 + 1) / 2 = 0.95; tanh 2.22 = (e^4.44 - 1) / (e^4.44 + 1) = 83.7749 / 85.7749; sigmoid(14.66) = 1 - 4e-7
     assert quality(0.9, 8, -2.22, 78170 / 5331) == pytest.approx(-0.95 * 83.7749 / 85.7749, abs=1e-5)
 
 
