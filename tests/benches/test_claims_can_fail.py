@@ -1,0 +1,144 @@
+"""Every measured claim of the benches has a named wrong implementation whose value breaks it."""
+
+import inspect
+import itertools
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from compress.claims.claim import Verdict, claims_of, judge
+
+ROOT = Path(__file__).parents[2]
+ARITHMETIC = "test_printed_tables"
+"""Benches of the papers' own digits: no implementation of ours stands behind them."""
+
+WRONG = {
+    # sizes: what was measured of files in which the step did not happen, or happened otherwise
+    "test_eight_bits_save_up_to_fourfold": ("quantization skipped", 1.0),
+    "test_sixteen_bits_save_twofold": ("float16 skipped", 1.0),
+    "test_dynamic_range_is_about_4x_smaller": ("quantization skipped", 1.0),
+    "test_float16_is_about_2x_smaller": ("float16 skipped", 1.0),
+    "test_int8_is_about_4x_smaller": ("weights stored twice", 1.93),
+    "test_every_precision_reduces_the_size_by_2_to_4": ("fake quantization exported as float32", 1.0),
+    "test_the_file_weighs_what_its_tensors_say": ("one bias kept in float32", 30),
+    "test_what_is_neither_weights_nor_scales_stays_small": (
+        "names and conversion record kept, or a second graph",
+        81_640,
+    ),
+    "test_the_size_ratio_is_derived_tensor_by_tensor": ("half of the tensors left in float32", 0.37),
+    "test_a_checkpoint_with_optimizer_slots_is_about_3x_the_weights": ("slots left out", 1.0),
+    "test_pruning_and_int8_together_leave_three_percent": ("pruned weights refilled in retraining", 23.0),
+    "test_shared_weights_need_five_bits": ("clusters trained apart again", 18),
+    "test_zeros_are_those_of_the_label": ("masks dropped in retraining", 0.02),
+    "test_the_reduction_factor_reaches_the_printed_one": ("masks dropped in retraining", 1.0),
+    "test_a_file_with_the_labelled_zeros_is_larger_than_printed": ("a pruned file labelled 0 %", 4.43),
+    "test_quantization_alone_averages_a_factor_of_three": ("pruned files labelled 0 %", 6.52),
+    "test_sparsity_alone_reaches_a_factor_of_eight": ("masks dropped in retraining", 1.01),
+    "test_90_percent_and_int8_shrink_more_than_14_times": ("masks dropped in retraining", 4.2),
+    "test_unstructured_sparsity_leaves_the_raw_size_as_it_was": ("optimizer slots stripped and called pruning", 2.97),
+    "test_the_toolkits_pruning_leaves_the_raw_size_as_it_was": ("wrappers and their masks not stripped", 0.5),
+    "test_the_toolkits_pruning_sets_80_percent_to_zero": ("pruned every 100 steps of 32", 0.0),
+    "test_unstructured_sparsity_shrinks_the_gzipped_file": ("masks dropped in retraining", 1.0),
+    "test_quantizing_after_pruning_is_smaller_still": (
+        "zero point off by one: zeros become ones, or masks dropped",
+        1.0,
+    ),
+    # quality: losses in points, and decibels, of what was broken on purpose
+    "test_eight_bit_integers_lose_little": ("weights of another network", 88.0),
+    "test_three_percent_cost_little_accuracy": ("pruned without retraining", 48.0),
+    "test_compression_with_retraining_gains_nothing_over_a_dense_network": (
+        "evaluated on what it was retrained on",
+        1.5,
+    ),
+    "test_a_large_sparse_network_is_more_accurate_than_a_small_dense_one": ("pruned without retraining", 48.0),
+    "test_the_dense_network_is_as_accurate_as_the_papers": ("evaluation labels shuffled", 10.0),
+    "test_the_loss_is_no_worse_than_printed": ("all of the sparsity in the first step", 14.0),
+    "test_quantization_alone_changes_least": ("calibration on noise", 5.0),
+    "test_fewer_bits_do_not_lower_accuracy": ("calibration on noise", 5.0),
+    "test_75_percent_and_int8_cost_about_a_point_at_most": ("pruned without retraining", 20.0),
+    "test_quantizing_after_pruning_costs_no_more_than_before": ("zero point off by one", 5.0),
+    "test_four_weights_in_five_can_go": ("pruned without retraining", 20.0),
+    "test_a_pruned_network_gains_nothing_over_the_better_dense_one": ("evaluated on what it was retrained on", 1.5),
+    "test_retraining_brings_back_what_pruning_took": ("weights frozen with their masks", 0.0),
+    "test_below_the_threshold_quality_holds": ("the largest weights pruned instead", 60.0),
+    "test_beyond_the_threshold_retraining_does_not_return_it": ("masks dropped in retraining", 0.3),
+    "test_pruning_gradually_costs_less": ("schedule ignored", 0.0),
+    "test_the_network_with_fewer_spare_weights_loses_more": ("masks dropped in retraining", 0.1),
+    "test_float16_loses_no_accuracy": ("subnormals flushed and overflow wrapped", 1.0),
+    "test_float16_outputs_are_the_nearest_of_the_three_modes": ("float16 through int8", 0.0),
+    "test_eight_bits_lose_tenths_of_a_point": ("zero point off by one", 5.0),
+    "test_outputs_stay_near_the_float32_files": ("calibration on noise", 20.0),
+    "test_wider_activations_bring_outputs_nearer": ("int8 activations in both", 0.0),
+    "test_engines_and_runtimes_agree_on_accuracy": ("one engine given another network", 88.0),
+    "test_drastic_pruning_costs_more_than_int8": ("masks dropped in retraining", 0.1),
+    "test_pruning_after_training_goes_through_all_the_data_again": ("one shot", 0.0),
+    # latency: ratios far outside of what two processes of one file differ by
+    "test_quantized_files_are_nowhere_near_15x_slower": ("reference kernels", 31.0),
+    "test_a_precision_without_kernels_is_much_slower": ("int8 written in its place", 0.9),
+    "test_int8_is_faster_than_float32_from_250k_parameters": ("dequantized before every product", 1.5),
+    "test_dynamic_range_is_faster_from_250k_parameters": ("float32 written in its place", 1.0),
+    "test_int8_is_half_as_fast_again_at_least": ("float32 written in its place", 1.0),
+    "test_int8_is_three_times_faster_where_all_is_dense": ("float32 written in its place", 1.0),
+    "test_float16_is_no_faster_on_a_processor": ("int8 written in its place", 6.0),
+    "test_zeros_bring_no_speed_to_dense_kernels": ("rows of zeros removed", 0.2),
+}
+
+
+def benches():
+    found = {}
+    for path in sorted(ROOT.glob("benches/*/test_*.py")):
+        if path.stem != ARITHMETIC:
+            module = import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+            found.update({name: bench for name, bench in vars(module).items() if hasattr(bench, "compress_claims")})
+    return found
+
+
+BENCHES = benches()
+
+
+def parametrizations(bench):
+    """Yield every combination of a bench's parameters, at the embedded scale, as the plugin would pass them."""
+    axes = []
+    for mark in getattr(bench, "pytestmark", []):
+        names, values = mark.args[0], list(mark.args[1])
+        names = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+        axes.append([dict(zip(names, value if len(names) > 1 else [value], strict=True)) for value in values])
+    for chosen in itertools.product(*axes):
+        yield {"scale": "embedded", **{name: value for one in chosen for name, value in one.items()}}
+
+
+def bounds(bench):
+    return [(one, parameters) for one in claims_of(bench) for parameters in parametrizations(bench)]
+
+
+def is_yes_or_no(bench):
+    return all(
+        one.bound_for(parameters).low == one.bound_for(parameters).high == 1 for one, parameters in bounds(bench)
+    )
+
+
+def test_every_bench_with_a_number_names_a_wrong_implementation():
+    numeric = {name for name, bench in BENCHES.items() if not is_yes_or_no(bench)}
+    assert numeric - WRONG.keys() == set()
+    assert WRONG.keys() - BENCHES.keys() == set()
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_wrong_implementation_breaks_a_claim(name):
+    _, value = WRONG[name]
+    verdicts = {judge(one, parameters, value, name).verdict for one, parameters in bounds(BENCHES[name])}
+    assert Verdict.BROKEN in verdicts
+
+
+@pytest.mark.parametrize("name", [name for name, bench in BENCHES.items() if is_yes_or_no(bench)])
+def test_a_no_breaks_a_claim_that_says_yes(name):
+    one, parameters = bounds(BENCHES[name])[0]
+    assert judge(one, parameters, False, name).verdict is Verdict.BROKEN
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_a_bench_is_given_only_what_it_asks_for(name):
+    fixtures = {"compressed", "paper_table", "report_table", "request"}
+    asked = set(inspect.signature(BENCHES[name]).parameters) - fixtures
+    assert all(asked <= parameters.keys() for parameters in parametrizations(BENCHES[name]))
