@@ -43,7 +43,7 @@ def _end_of(log: BinaryIO) -> str:
 
 
 @contextmanager
-def _captured(log: BinaryIO) -> Iterator[None]:
+def captured(log: BinaryIO) -> Iterator[None]:
     """Send Python's streams and the process's own descriptors 1 and 2 into `log`: converters write from C++."""
     with ExitStack() as stack:
         for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
@@ -71,7 +71,7 @@ def quiet_conversion(step: str, runtime: str, remedy: str) -> Iterator[None]:
             if verbose:
                 yield
             else:
-                with _captured(log):
+                with captured(log):
                     yield
         except CompressError:
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from compress.errors import ModelFileError
@@ -20,9 +21,11 @@ def inspect_file(path: Path) -> list[tuple[str, str]]:
     content = read_content(path)
     total = [("file", f"{len(content):,} bytes"), ("gzipped", f"{size.gzip_bytes(content):,} bytes")]
     if path.suffix == ".keras":
+        from compress.quantization.quiet import captured
         from compress.runtime.keras import load_keras
 
-        model = load_keras(path)
+        with tempfile.TemporaryFile() as log, captured(log):  # TensorFlow introduces itself on stderr
+            model = load_keras(path)
         layers = [type(layer).__name__ for layer in model.layers]
         return [*total, ("parameters", f"{model.count_params():,}"), ("layers", ", ".join(layers))]
     if path.suffix not in RUNTIME_OF:
