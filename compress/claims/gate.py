@@ -24,7 +24,7 @@ MINIMUM_DROP_FRACTION = 0.001
 MINIMUM_SQNR_LOSS_DB = 1.0
 """A loss of output signal-to-noise below this is never a regression: 6 dB are one bit."""
 
-Direction = Literal["worse", "better", "changed", "information"]
+Direction = Literal["worse", "better", "changed", "undecided", "information"]
 
 
 @dataclass(frozen=True)
