@@ -1,0 +1,28 @@
+"""The command line beside pytest: what is stored, which claims carry a verdict, and what may be a baseline."""
+
+from __future__ import annotations
+
+import typer
+
+from compress.cli import accept, coverage, inspect, runs
+from compress.errors import CompressError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line on stderr and exit code 2."""
+    try:
+        app()
+    except CompressError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(2) from None
+
+
+@app.callback()
+def about() -> None:
+    """Look at what `pytest benches` stored, and decide what may be a baseline."""
+
+
+for command in (runs.runs, accept.accept, inspect.inspect, coverage.coverage):
+    app.command()(command)
