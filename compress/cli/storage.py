@@ -19,6 +19,8 @@ Storage = Annotated[
     ),
 ]
 
+Scale = Annotated[str, typer.Option(help="Which runs: those made at this scale, embedded or paper.")]
+
 
 def open_ledger(storage: Path | None) -> Ledger:
     """Return the ledger in the folder `storage`, else where pytest-benchmark keeps this machine's runs."""

@@ -1,0 +1,203 @@
+"""A metric over the stored runs: one line a run, what changed against the run before, and a sparkline of it all."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from compress.claims.bound import format_number
+from compress.claims.fingerprint import differences
+from compress.claims.ledger import StoredRun
+from compress.errors import LedgerError
+from compress.measure.metric import METRICS, Metric
+
+BARS = "▁▂▃▄▅▆▇█"
+PLAIN_BARS = "_.-~=+*#"
+NEAR = 5
+"""How many like names an error lists."""
+
+SUMMARY_RUNS = 20
+"""How many of the last runs a table's sparkline covers; a line of 80 characters has room for no more."""
+
+
+def of_metric(runs: Sequence[StoredRun], cell: str, metric: str, *, plain: bool = False) -> list[str]:
+    """Return a line for each of `runs`, oldest first, that measured `cell`, and a sparkline; `plain` keeps to ASCII.
+
+    Below a run stands what else is to be known of it: why it was accepted, and what machine or software is new.
+    """
+    kind, measured = _kind(metric), _measured(runs, cell, metric)
+    rows = [("run", "status", "ended (UTC)", "commit", "value", "change")]
+    notes: list[list[str]] = [[]]
+    before: StoredRun | None = None
+    for run in measured:
+        old = _value(before, cell, metric) if before else None
+        new = _value(run, cell, metric)
+        rows.append((run.number, run.status, run.time, run.commit, _shown(kind, new), _change(kind, old, new)))
+        notes.append(_notes(run, before, cell, old, new))
+        before = run
+    lines = [f"{cell}, {metric}" + (f": {kind.is_what}, {kind.unit}" if kind.unit else "")]
+    for row, below in zip(_aligned(rows, right=(4, 5)), notes, strict=True):
+        lines += [row, *(f"      {note}" for note in below)]
+    numbers = [_number(_value(run, cell, metric)) for run in measured]
+    finite = [number for number in numbers if math.isfinite(number)]
+    if finite:
+        extremes = f"lowest {_shown(kind, min(finite))}, highest {_shown(kind, max(finite))}"
+        lines.append(f"{sparkline(numbers, plain=plain)}  {extremes}")
+    return lines
+
+
+def of_cell(runs: Sequence[StoredRun], cell: str, *, plain: bool = False) -> list[str]:
+    """Return a line for each metric of `cell`: its first and last value in `runs`, and a sparkline."""
+    names = [name for name in _metrics(runs) if any(_value(run, cell, name) is not None for run in runs)]
+    rows = [_summary(runs, cell, name, name, plain=plain) for name in names]
+    return [cell, *_aligned([("metric", "runs", "first", "last", "change", ""), *rows], right=(1, 2, 3, 4))]
+
+
+def over_cells(runs: Sequence[StoredRun], metric: str, *, plain: bool = False) -> list[str]:
+    """Return a line for each cell that has `metric`: its first and last value in `runs`, and a sparkline."""
+    names = [name for name in _cells(runs) if any(_value(run, name, metric) is not None for run in runs)]
+    rows = [_summary(runs, name, metric, name, plain=plain) for name in names]
+    return [metric, *_aligned([("cell", "runs", "first", "last", "change", ""), *rows], right=(1, 2, 3, 4))]
+
+
+def find_cell(runs: Sequence[StoredRun], name: str) -> str:
+    """Return the cell called `name`, or the one whose name holds it. Raises `LedgerError` that lists like names."""
+    return _find(name, _cells(runs), "cell")
+
+
+def find_metric(runs: Sequence[StoredRun], name: str) -> str:
+    """Return the metric called `name`, or the one whose name holds it. Raises `LedgerError` that lists like names."""
+    return _find(name, _metrics(runs), "metric")
+
+
+def is_metric(runs: Sequence[StoredRun], name: str) -> bool:
+    """Return whether `name` is exactly a metric's."""
+    return name in _metrics(runs)
+
+
+def sparkline(numbers: Sequence[float], *, plain: bool = False) -> str:
+    """Return one character a number, the higher the larger; a space where it is not finite, `plain` keeps to ASCII."""
+    bars = PLAIN_BARS if plain else BARS
+    finite = [number for number in numbers if math.isfinite(number)]
+    if not finite:
+        return " " * len(numbers)
+    low, high = min(finite), max(finite)
+    step = (len(bars) - 1) / (high - low) if high > low else 0.0
+    return "".join(bars[round((one - low) * step)] if math.isfinite(one) else " " for one in numbers)
+
+
+def _find(name: str, known: Sequence[str], what: str) -> str:
+    if name in known:
+        return name
+    holding = [one for one in known if name.casefold() in one.casefold()]
+    if len(holding) == 1:
+        return holding[0]
+    if holding:
+        raise LedgerError(f"{name!r} is a part of {len(holding)} {what}s: {_listed(holding)}; write more of the name")
+    folded = {one.casefold(): one for one in known}
+    near = [folded[one] for one in difflib.get_close_matches(name.casefold(), folded, n=NEAR, cutoff=0.5)]
+    if near:
+        raise LedgerError(f"no {what} {name!r} in the stored runs; did you mean {_listed(near)}?")
+    raise LedgerError(f"no {what} {name!r} in the stored runs; there are {_listed(known)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:NEAR])) + (f" and {len(names) - NEAR} more" if len(names) > NEAR else "")
+
+
+def _cells(runs: Sequence[StoredRun]) -> list[str]:
+    return sorted({name for run in runs for name in run.cells})
+
+
+def _metrics(runs: Sequence[StoredRun]) -> list[str]:
+    stored = {name for run in runs for cell in run.cells.values() for name in cell["values"]}
+    return [name for name in METRICS if name in stored] + sorted(stored - METRICS.keys())
+
+
+def _kind(metric: str) -> Metric:
+    # a metric of another version of this package is shown all the same
+    return METRICS.get(metric) or Metric(metric, "", "exact", "same", "")
+
+
+def _value(run: StoredRun | None, cell: str, metric: str) -> Any:
+    return run.cells[cell]["values"].get(metric) if run is not None and cell in run.cells else None
+
+
+def _measured(runs: Sequence[StoredRun], cell: str, metric: str) -> list[StoredRun]:
+    found = [run for run in runs if _value(run, cell, metric) is not None]
+    if not found:
+        there = ", ".join(name for name in _metrics(runs) if any(_value(run, cell, name) is not None for run in runs))
+        raise LedgerError(f"no stored run has {metric} of {cell}; there are {there}")
+    return found
+
+
+def _number(value: object) -> float:
+    """Return what a sparkline draws: a count by kind is drawn as its sum."""
+    if isinstance(value, dict):
+        return _number(sum(value.values()))
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _shown(metric: Metric, value: object) -> str:
+    number = _number(value)
+    if math.isfinite(number):
+        if metric.unit == "s":
+            factor, unit = next(((f, u) for f, u in ((1, "s"), (1e3, "ms")) if number * f >= 1), (1e6, "µs"))
+            return f"{number * factor:.4g} {unit}"
+        if metric.unit == "fraction":
+            return f"{number:.2%}"
+        return format_number(number)
+    return "" if value is None else str(value)
+
+
+def _change(metric: Metric, old: object, new: object) -> str:
+    if old is None:
+        return ""
+    if old == new:
+        return "="
+    before, after = _number(old), _number(new)
+    if isinstance(new, dict) or not (math.isfinite(before) and math.isfinite(after)):
+        return "changed"
+    if metric.unit == "fraction":
+        return f"{(after - before) * 100:+.2f} points"
+    if metric.unit == "dB":
+        return f"{after - before:+.1f} dB"
+    return f"{(after - before) / abs(before):+.2%}" if before else "changed"
+
+
+def _notes(run: StoredRun, before: StoredRun | None, cell: str, old: object, new: object) -> list[str]:
+    notes = [f"accepted {one.get('when', '')[:10]}: {one.get('reason', '')}" for one in _acceptances(run, cell)]
+    if isinstance(old, dict) and isinstance(new, dict):
+        notes += differences(old, new)
+    if before is not None:
+        machine = differences(before.compress.get("fingerprint", {}), run.compress.get("fingerprint", {}))
+        notes += [f"other machine or software than the run before: {line}" for line in machine]
+    return notes
+
+
+def _acceptances(run: StoredRun, cell: str) -> list[dict[str, Any]]:
+    accepted = run.compress.get("accepted", [])
+    found = accepted if isinstance(accepted, list) else [accepted]
+    return [one for one in found if one.get("cells", "all") == "all" or cell in one["cells"]]
+
+
+def _summary(runs: Sequence[StoredRun], cell: str, metric: str, name: str, *, plain: bool) -> tuple[str, ...]:
+    kind = _kind(metric)
+    values = [_value(run, cell, metric) for run in _measured(runs, cell, metric)]
+    ends = _shown(kind, values[0]), _shown(kind, values[-1])
+    change = _change(kind, values[0] if len(values) > 1 else None, values[-1])
+    bars = sparkline([_number(value) for value in values[-SUMMARY_RUNS:]], plain=plain)
+    return (name, str(len(values)), *ends, change, bars)
+
+
+def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            text.rjust(width) if index in right else text.ljust(width)
+            for index, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
