@@ -67,23 +67,32 @@ def run_isolated(
             "memory_limit_bytes": memory_limit_bytes,
         }
         (folder / "job.json").write_text(json.dumps(job))
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         command = [sys.executable, "-m", "compress.runtime.worker", str(folder)]
         try:
             done = subprocess.run(  # noqa: S603 - the interpreter itself, with a folder made here
-                command, capture_output=True, text=True, timeout=deadline_s, env=environment, errors="replace"
+                command, capture_output=True, text=True, timeout=deadline_s, env=worker_environment(), errors="replace"
             )
         except subprocess.TimeoutExpired:
             raise RuntimeCrash(f"{model}: hung; no answer within {deadline_s:g} s while {_stage(folder)}") from None
-        if done.returncode != 0:
-            if refusal := _refusal(done.stderr):
-                raise ModelFileError(f"{model}: {refusal}")
-            raise RuntimeCrash(f"{model}: {_cause(done.returncode, done.stderr)} while {_stage(folder)}")
-        if not (folder / "result.json").exists():
-            raise RuntimeCrash(f"{model}: the runtime ended the process without an answer while {_stage(folder)}")
+        if done.returncode != 0 or not (folder / "result.json").exists():
+            raise death(str(model), done.returncode, done.stderr, _stage(folder))
         result = json.loads((folder / "result.json").read_text())
         outputs = np.load(folder / "outputs.npy", allow_pickle=False)
     return Run(outputs=outputs, **{**result, "latency_s": tuple(result["latency_s"])})
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the environment of a worker process: this one's, and the same places to import from."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def death(model: str, returncode: int, stderr: str, stage: str) -> ModelFileError | RuntimeCrash:
+    """Return the error that says why a worker gave no answer: its own refusal of `model`, or what ended it."""
+    if returncode == 0:
+        return RuntimeCrash(f"{model}: the runtime ended the process without an answer while {stage}")
+    if refusal := _refusal(stderr):
+        return ModelFileError(f"{model}: {refusal}")
+    return RuntimeCrash(f"{model}: {_cause(returncode, stderr)} while {stage}")
 
 
 def _stage(folder: Path) -> str:

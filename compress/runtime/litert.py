@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from compress.errors import ModelFileError
 from compress.runtime.tflite import op_counts, read_parts
 
-__all__ = ["LiteRTSession", "dequantize", "op_counts", "open_session", "prepare", "quantize", "read_parts"]
+__all__ = [
+    "LiteRTSession",
+    "dequantize",
+    "load_session",
+    "op_counts",
+    "open_session",
+    "prepare",
+    "quantize",
+    "read_parts",
+]
 
 
 def prepare() -> None:
@@ -38,7 +47,11 @@ class LiteRTSession:
             )
         self._input, self._output = inputs[0], outputs[0]
         self.input_shape = tuple(int(size) for size in self._input["shape"][1:])
-        self.versions = {"ai-edge-litert": version("ai-edge-litert")}
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Distribution name -> version; looked up when asked, as that reads files and loading is timed."""
+        return {"ai-edge-litert": version("ai-edge-litert")}
 
     def _set(self, sample: NDArray[np.float32]) -> None:
         self._interpreter.set_tensor(self._input["index"], quantize(sample, self._input))
@@ -83,9 +96,15 @@ def dequantize(codes: NDArray[Any], detail: dict[str, Any]) -> NDArray[np.float3
 def open_session(content: bytes, threads: int) -> LiteRTSession:
     """Return a session on the file `content`, its structure checked before the interpreter sees it."""
     prepare()
+    read_parts(content)
+    return load_session(content, threads)
+
+
+def load_session(content: bytes, threads: int) -> LiteRTSession:
+    """Return a session on the file `content`, whose structure `read_parts` has checked."""
+    prepare()
     from ai_edge_litert.interpreter import Interpreter
 
-    read_parts(content)
     try:
         interpreter = Interpreter(model_content=content, num_threads=threads)
         interpreter.allocate_tensors()

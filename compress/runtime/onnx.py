@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from compress.errors import ModelFileError
 from compress.runtime.onnx_file import op_counts, read_parts
 
-__all__ = ["ONNXSession", "op_counts", "open_session", "prepare", "read_parts"]
+__all__ = ["ONNXSession", "load_session", "op_counts", "open_session", "prepare", "read_parts"]
 
 _INPUT_DTYPES = {
     "tensor(float)": np.float32,
@@ -53,7 +53,11 @@ class ONNXSession:
             raise ModelFileError(f".onnx file takes {inputs[0].type}, which cannot be made from float32 samples")
         self._dtype = _INPUT_DTYPES[inputs[0].type]
         self.input_shape = tuple(size if isinstance(size, int) else -1 for size in inputs[0].shape[1:])
-        self.versions = {"onnxruntime": version("onnxruntime")}
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Distribution name -> version; looked up when asked, as that reads files and loading is timed."""
+        return {"onnxruntime": version("onnxruntime")}
 
     def invoke(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the outputs of the samples `x`, one inference each."""
@@ -74,9 +78,15 @@ class ONNXSession:
 def open_session(content: bytes, threads: int) -> ONNXSession:
     """Return a session on the file `content`, its structure checked before ONNX Runtime sees it."""
     prepare()
+    read_parts(content)
+    return load_session(content, threads)
+
+
+def load_session(content: bytes, threads: int) -> ONNXSession:
+    """Return a session on the file `content`, whose structure `read_parts` has checked."""
+    prepare()
     import onnxruntime
 
-    read_parts(content)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

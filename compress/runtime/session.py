@@ -18,7 +18,7 @@ from compress.artifact import Part
 from compress.errors import ModelFileError
 
 ADAPTERS = {"litert": "compress.runtime.litert", "onnx": "compress.runtime.onnx", "keras": "compress.runtime.keras"}
-"""Runtime name -> module with ``prepare``, ``open_session``, ``read_parts`` and ``op_counts``."""
+"""Runtime name -> module with ``prepare``, ``open_session``, ``load_session``, ``read_parts`` and ``op_counts``."""
 
 
 class Session(Protocol):
@@ -71,6 +71,14 @@ def open_session(model: Path | str | bytes, runtime: str, threads: int = 1) -> S
     input or output.
     """
     return cast("Session", _adapter(runtime).open_session(read_content(model), threads))
+
+
+def load_session(content: bytes, runtime: str, threads: int = 1) -> Session:
+    """Return a session as `open_session` does, on content that `read_parts` has accepted: it is not read again.
+
+    What is left is the runtime's own loading, which can be timed.
+    """
+    return cast("Session", _adapter(runtime).load_session(content, threads))
 
 
 def read_parts(content: bytes, runtime: str) -> tuple[Part, ...]:
