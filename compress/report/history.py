@@ -84,8 +84,8 @@ def sparkline(numbers: Sequence[float], *, plain: bool = False) -> str:
     if not finite:
         return " " * len(numbers)
     low, high = min(finite), max(finite)
-    step = (len(bars) - 1) / (high - low) if high > low else 0.0
-    return "".join(bars[round((one - low) * step)] if math.isfinite(one) else " " for one in numbers)
+    shares = ((one - low) / ((high - low) or 1.0) for one in numbers)
+    return "".join(bars[round(share * (len(bars) - 1))] if math.isfinite(share) else " " for share in shares)
 
 
 def _find(name: str, known: Sequence[str], what: str) -> str:
