@@ -1,120 +1,81 @@
-"""The ledger: stored runs, in pytest-benchmark's own storage and files, and which of them may be a baseline.
+"""The ledger: stored runs, in pytest-benchmark's own storage and files, the model files they measured, and baselines.
 
-A run is one of pytest-benchmark's JSON files with one more key, ``compress``: the measured cells with their per-sample
-outcomes, the verdicts, the machine, and a status. Only a green run becomes a baseline, or a red one that was accepted.
+Only a green run becomes a baseline, or what somebody accepted of a red one. Files are kept by content hash, so that an
+old one can run again beside a new one.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
+from compress.artifact import FORMATS
+from compress.claims.acceptance import with_acceptance
+from compress.claims.atomic import write_whole
+from compress.claims.stored_run import SCHEMA, StoredRun, covers, fault_of
 from compress.errors import LedgerError
-from compress.measure.classification import Outcomes
 from compress.measure.measurement import Measurement
 
-SCHEMA = 1
+__all__ = ["SCHEMA", "Baseline", "Ledger", "StoredRun", "cell_to_json"]
+
 LOCK_TIMEOUT_S = 60.0
-_RUN_FILE = re.compile(r"(\d{4,})_.*\.json")
+CHUNK_BYTES = 1 << 20
+_RUN_FILE = re.compile(r"(\d{4,})_[^/]*\.json")
+_REMEDY = "move the file out of the ledger (the other runs stay usable) or restore it"
+
+Held = tuple[StoredRun, dict[str, Any]]
+"""A cell as it was stored, after the run that holds it."""
 
 
 def cell_to_json(measurement: Measurement) -> dict[str, Any]:
-    """Return what the ledger keeps of a cell: metric values, per-sample outcomes, the file's digest."""
+    """Return what the ledger keeps of a cell: metric values, per-sample outcomes and scores, the file's digest."""
     return {
         "sha256": measurement.artifact.sha256,
         "runtime": measurement.artifact.runtime,
         "values": measurement.values,
         "outcomes": measurement.outcomes.to_json() if measurement.outcomes else None,
+        "scores": measurement.scores.to_json() if measurement.scores else None,
         "versions": measurement.versions or {},
     }
 
 
 @dataclass(frozen=True)
-class StoredRun:
-    """A run as it was stored; `number` is its counter in the ledger, such as ``0007``."""
-
-    path: Path
-    document: dict[str, Any]
-
-    @property
-    def number(self) -> str:
-        """The run's counter, the first part of its file's name."""
-        return self.path.name.split("_")[0]
-
-    @property
-    def compress(self) -> dict[str, Any]:
-        """What this package stored of the run; empty for a run of somebody else's benchmarks."""
-        stored: dict[str, Any] = self.document.get("compress", {})
-        return stored
-
-    @property
-    def green(self) -> bool:
-        """Whether the run may be a baseline: everything passed and nothing got worse, or somebody accepted it."""
-        return self.compress.get("status") == "green" or "accepted" in self.compress
-
-    @property
-    def cells(self) -> dict[str, dict[str, Any]]:
-        """The measured cells by name."""
-        cells: dict[str, dict[str, Any]] = self.compress.get("cells", {})
-        return cells
-
-    def whole(self, selection: str) -> bool:
-        """Return whether the run measured all that `selection`, the paths given to pytest, selects."""
-        return bool(self.compress.get("complete")) and self.compress.get("selection") == selection
-
-    @property
-    def status(self) -> str:
-        """``green``, ``red``, ``accepted``, or ``not ours`` for a run of somebody else's benchmarks."""
-        return "accepted" if "accepted" in self.compress else str(self.compress.get("status", "not ours"))
-
-    @property
-    def time(self) -> str:
-        """When the run ended, UTC, to the second."""
-        return str(self.document.get("datetime", ""))[:19]
-
-    @property
-    def commit(self) -> str:
-        """The first ten digits of the commit it was made from."""
-        return str((self.document.get("commit_info") or {}).get("id") or "")[:10] or "no commit"
-
-    def describe(self) -> str:
-        """Return the run's number, status, time and commit, for people."""
-        return f"run {self.number} ({self.status}, {self.time}, {self.commit})"
-
-
-@dataclass(frozen=True)
 class Baseline:
-    """What a run is compared with: for each cell, the newest run that may be a baseline and has it."""
+    """What a run is compared with: for each cell its anchor, and in ``latest`` the newest run that may be a baseline.
+
+    The anchor is what the newest measurement was itself found equal to within tolerance, so that small changes cannot
+    add up over green runs. ``ledger`` is None for a golden file, which keeps no model files.
+    """
 
     runs: tuple[StoredRun, ...]
-    cells: dict[str, tuple[StoredRun, dict[str, Any]]]
+    cells: dict[str, Held]
+    latest: dict[str, Held] = field(default_factory=dict)
+    ledger: Ledger | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "latest", {**self.cells, **self.latest})
 
     @property
     def newest(self) -> StoredRun:
         """The newest of the runs it is made of."""
         return self.runs[0]
 
-    def outcomes(self, cell: str) -> Outcomes | None:
-        """Return the stored outcomes of a cell. Raises `LedgerError` that names the file when they are damaged."""
-        run, stored = self.cells[cell]
-        if stored.get("outcomes") is None:
+    def file(self, name: str) -> Path | None:
+        """Return the model file that the cell `name` was measured on, or None when it is not kept, or damaged."""
+        stored = self.cells[name][1]
+        if self.ledger is None or "sha256" not in stored or "runtime" not in stored:
             return None
-        try:
-            return Outcomes.from_json(stored["outcomes"])
-        except ValueError as error:
-            raise LedgerError(f"{run.path}: {cell}: {error}; {_REMEDY}") from error
-
-
-_REMEDY = "move the file out of the ledger (the other runs stay usable) or restore it"
+        return self.ledger.file(stored["sha256"], stored["runtime"])
 
 
 @dataclass(frozen=True)
@@ -122,6 +83,11 @@ class Ledger:
     """A folder of stored runs, such as ``.benchmarks/Linux-CPython-3.11-64bit``; it need not exist yet."""
 
     folder: Path
+
+    @property
+    def lock(self) -> FileLock:
+        """The lock of whoever writes or removes; taking it may raise `OSError` after a minute, or in a read-only folder."""
+        return FileLock(self.folder / ".lock", timeout=LOCK_TIMEOUT_S)
 
     def files(self) -> list[Path]:
         """Return the stored run files, the newest last."""
@@ -134,20 +100,10 @@ class Ledger:
         """Return the run in `path`. Raises `LedgerError` that names the file when it is not a whole run."""
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise LedgerError(f"{path}: not a stored run ({error}); {_REMEDY}") from error
-        if not isinstance(document, dict) or not isinstance(document.get("benchmarks"), list):
-            raise LedgerError(f"{path}: not a stored run (no list of benchmarks); {_REMEDY}")
-        ours = document.get("compress", {})
-        cells = ours.get("cells", {}) if isinstance(ours, dict) else None
-        if not isinstance(cells, dict) or not all(
-            isinstance(cell, dict) and isinstance(cell.get("values"), dict) for cell in cells.values()
-        ):
-            raise LedgerError(f"{path}: not a stored run ('compress' is not what this version writes); {_REMEDY}")
-        if ours.get("schema", SCHEMA) != SCHEMA:
-            raise LedgerError(
-                f"{path}: written by another version (schema {ours['schema']}, this one reads {SCHEMA}); {_REMEDY}"
-            )
+        if fault := fault_of(document):
+            raise LedgerError(f"{path}: not a stored run ({fault}); {_REMEDY}")
         return StoredRun(path, document)
 
     def newest_first(self) -> Iterator[StoredRun]:
@@ -156,6 +112,25 @@ class Ledger:
             run = self.load(path)
             if run.cells:
                 yield run
+
+    def history(self, scale: str | None = None) -> Iterator[StoredRun]:
+        """Yield the runs that have cells, red ones too, the oldest first; of one `scale` when given.
+
+        Damaged files are passed over: `damaged` tells them.
+        """
+        for found in map(self._load_or_error, self.files()):
+            if isinstance(found, StoredRun) and found.cells and scale in (None, found.scale):
+                yield found
+
+    def damaged(self) -> list[LedgerError]:
+        """Return an error for each file that looks like a run and cannot be read as one."""
+        return [found for found in map(self._load_or_error, self.files()) if isinstance(found, LedgerError)]
+
+    def _load_or_error(self, path: Path) -> StoredRun | LedgerError:
+        try:
+            return self.load(path)
+        except LedgerError as error:
+            return error
 
     def latest(self) -> list[StoredRun]:
         """Return the runs whose verdicts stand, the newest first: all that no newer whole run covers.
@@ -184,32 +159,80 @@ class Ledger:
     def baseline(self, scale: str, selection: str, named: str | None = None) -> Baseline | None:
         """Return what to compare with at `scale`: the run `named`, else the last green ones; None when there is none.
 
-        Green runs of a part of the suite count for the cells they have; the last whole run of the same `selection`
-        (the paths that pytest was given) supplies the rest. Raises `LedgerError` when the named run is of another
-        scale, holds no cells, or is red: a red run is never a baseline until somebody accepts it with a reason.
+        Green runs of a part of the suite count for the cells they have, red ones for the cells that were accepted; the
+        last whole green run of the same `selection` (the paths that pytest was given) supplies the rest. A cell that
+        was equal to an older one within tolerance is compared with that one, its anchor, again; a named run's are not.
+        Raises `LedgerError` when the named run is of another scale, holds no cells, or only red ones.
         """
         if named is not None:
-            run = self.find(named)
-            if not run.cells:
-                raise LedgerError(f"{run.describe()} holds no measured cells; there is nothing to compare with")
-            if not run.green:
-                raise LedgerError(
-                    f"{run.describe()} cannot be a baseline until it is accepted: "
-                    f'`compress-bench accept {run.number} --reason "..."`'
-                )
-            if run.compress.get("scale") != scale:
-                raise LedgerError(f"{run.describe()} was made at --scale {run.compress.get('scale')}, not {scale}")
-            return Baseline((run,), {name: (run, cell) for name, cell in run.cells.items()})
+            return self._named(scale, named)
         runs: list[StoredRun] = []
-        cells: dict[str, tuple[StoredRun, dict[str, Any]]] = {}
+        latest: dict[str, Held] = {}
         for run in self.newest_first():
-            if run.green and run.compress.get("scale") == scale:
+            counting = {name: (run, cell) for name, cell in run.cells.items() if run.may_be_baseline(name)}
+            if counting and run.scale == scale:
                 runs.append(run)
-                for name, cell in run.cells.items():
-                    cells.setdefault(name, (run, cell))
-                if run.whole(selection):
+                latest |= {name: held for name, held in counting.items() if name not in latest}
+                if run.green and run.whole(selection):
                     break
-        return Baseline(tuple(runs), cells) if runs else None
+        known = {run.path.name: run for run in runs}
+        cells = {name: self._anchor(name, held, known) for name, held in latest.items()}
+        return Baseline(tuple(runs), cells, latest, self) if runs else None
+
+    def _named(self, scale: str, name: str) -> Baseline:
+        run = self.find(name)
+        if not run.cells:
+            raise LedgerError(f"{run.describe()} holds no measured cells; there is nothing to compare with")
+        cells = {name: (run, cell) for name, cell in run.cells.items() if run.may_be_baseline(name)}
+        if not cells:
+            raise LedgerError(
+                f"{run.describe()} cannot be a baseline until it is accepted: "
+                f'`compress-bench accept {run.number} --reason "..."`'
+            )
+        if run.scale != scale:
+            raise LedgerError(f"{run.describe()} was made at --scale {run.scale}, not {scale}")
+        return Baseline((run,), cells, cells, self)
+
+    def _anchor(self, name: str, held: Held, known: dict[str, StoredRun]) -> Held:
+        run, stored = held
+        anchor = stored.get("anchor")
+        if not isinstance(anchor, str) or not _RUN_FILE.fullmatch(anchor):
+            return held
+        found = known.get(anchor) or self._load_or_error(self.folder / anchor)
+        if not isinstance(found, StoredRun):
+            return held
+        known[anchor] = found
+        stands = name in found.cells and found.may_be_baseline(name) and found.scale == run.scale
+        return (found, found.cells[name]) if stands else held
+
+    def path_of(self, sha256: str, runtime: str) -> Path:
+        """Return where a model file of this content is kept, whether it is there or not."""
+        return self.folder / "artifacts" / f"{sha256}.{FORMATS[runtime]}"
+
+    def file(self, sha256: str, runtime: str) -> Path | None:
+        """Return the kept model file of this content, or None when it is not there; a damaged one counts as absent."""
+        path = self.path_of(sha256, runtime)
+        try:
+            return path if _digest(path) == sha256 else None
+        except OSError:
+            return None
+
+    def keep_file(self, path: Path, sha256: str, runtime: str) -> Path:
+        """Keep a copy of the model file `path` and return where; one that is there, whole, is not copied again.
+
+        Raises `LedgerError` when it cannot be written or has another content than `sha256`; nothing is left behind.
+        """
+        kept = self.path_of(sha256, runtime)
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            # now it is young, and no collector of old files, who takes the lock too, removes it
+            with self.lock, contextlib.suppress(FileNotFoundError, PermissionError):
+                os.utime(kept)
+            if self.file(sha256, runtime) is None:
+                write_whole(kept, _verified(path, sha256))
+        except OSError as error:
+            raise LedgerError(f"{self.folder}: {path.name} could not be kept: {error}") from error
+        return kept
 
     def save(self, document: dict[str, Any], label: str) -> Path:
         """Store a run under the next number and return its path; the file appears whole, by a rename.
@@ -219,55 +242,51 @@ class Ledger:
         content = json.dumps(document, indent=1, default=_plain).encode()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # runs that end together wait for each other here, and get two numbers
-            with FileLock(self.folder / ".lock", timeout=LOCK_TIMEOUT_S):
+            with self.lock:  # runs that end together wait for each other here, and get two numbers
                 files = self.files()
                 number = int(files[-1].name.split("_")[0]) + 1 if files else 1
                 path = self.folder / f"{number:04}_{label}.json"
-                _write(path, content)
+                write_whole(path, [content])
         except OSError as error:
             raise LedgerError(f"{self.folder}: the run could not be stored: {error}") from error
         return path
 
-    def accept(self, run: StoredRun, reason: str) -> None:
-        """Let a red run be a baseline from now on, with the reason and the time written into it.
+    def accept(self, run: StoredRun, reason: str, cells: Sequence[str] = (), who: str | None = None) -> None:
+        """Let a red run, or only some `cells` of it, be a baseline from now on; they become their own anchors.
 
-        Raises `LedgerError` on an empty reason, a run without cells, a run that is a baseline already, or a file that
-        cannot be written.
+        Reason, time, `who` (by default git's user, else the login) and what was what before are added to its file.
+        Raises `LedgerError` on an empty reason, a run without cells or without one of `cells`, on what is its own
+        baseline already, or a file that cannot be written.
         """
-        if not reason.strip():
-            raise LedgerError("accepting a run needs a reason that the next reader will understand")
-        if not run.cells:
-            raise LedgerError(f"{run.path}: holds no measured cells; there is nothing to accept")
-        if run.green:
-            raise LedgerError(f"{run.describe()} may be a baseline already; there is nothing to accept")
-        accepted = {"reason": reason, "when": datetime.now(UTC).isoformat(timespec="seconds")}
-        document = {**run.document, "compress": {**run.compress, "accepted": accepted}}
         try:
-            _write(run.path, json.dumps(document, indent=1).encode())
+            with self.lock:
+                current = self.load(run.path)  # somebody may have accepted more of it meanwhile
+                document = with_acceptance(current, reason, cells, who)
+                write_whole(run.path, [json.dumps(document, indent=1).encode()])
         except OSError as error:
             raise LedgerError(f"{run.path}: the acceptance could not be stored: {error}") from error
 
 
 def _covers(whole: StoredRun, run: StoredRun) -> bool:
-    if not whole.compress.get("complete") or whole.compress.get("scale") != run.compress.get("scale"):
+    if not whole.compress.get("complete") or whole.scale != run.scale:
         return False
-    folders = str(whole.compress.get("selection")).split()
-    paths = str(run.compress.get("selection")).split()
-    return all(any(Path(path).is_relative_to(folder) for folder in folders) for path in paths)
+    return covers(str(whole.compress.get("selection")), str(run.compress.get("selection")))
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write `path` whole or not at all: a file beside it, then a rename; nothing else is left behind."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _verified(path: Path, sha256: str) -> Iterator[bytes]:
+    """Yield the content of `path` in chunks. Raises `LedgerError` at its end when its digest is not `sha256`."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            yield chunk
+    if digest.hexdigest() != sha256:
+        raise LedgerError(f"{path}: its content is no longer what was measured; measure it again")
 
 
 def _plain(value: object) -> object:
