@@ -25,7 +25,7 @@ def history(
     from compress.report import history as report
 
     ledger = open_ledger(storage)
-    runs, damaged = _stored(ledger, scale)
+    runs = _stored(ledger, scale)
     console = open_console()
     plain = console.options.ascii_only
     if metric is not None:
@@ -37,24 +37,14 @@ def history(
         lines = report.of_cell(runs, report.find_cell(runs, what), plain=plain)
     for line in lines:
         console.print(line, soft_wrap=True)
-    for reason in damaged:
+    for reason in ledger.damaged():
         typer.echo(f"error: {reason}", err=True)
 
 
-def _stored(ledger: Ledger, scale: str) -> tuple[list[StoredRun], list[str]]:
-    """Return the runs at `scale` that have cells, oldest first, and what is wrong with the damaged files."""
-    runs, damaged = [], []
-    for path in ledger.files():
-        try:
-            run = ledger.load(path)
-        except LedgerError as error:
-            damaged.append(str(error))
-            continue
-        if run.cells:
-            runs.append(run)
-    found = [run for run in runs if run.compress.get("scale") == scale]
+def _stored(ledger: Ledger, scale: str) -> list[StoredRun]:
+    found = list(ledger.history(scale))
     if not found:
-        others = sorted({str(run.compress.get("scale")) for run in runs})
+        others = sorted({str(run.scale) for run in ledger.history()})
         hint = f"try --scale {' or '.join(others)}" if others else "`pytest benches` stores one"
         raise LedgerError(f"{ledger.folder}: no runs with cells at scale {scale}; {hint}")
-    return found, damaged
+    return found

@@ -168,7 +168,7 @@ def _change(metric: Metric, old: object, new: object) -> str:
 
 
 def _notes(run: StoredRun, before: StoredRun | None, cell: str, old: object, new: object) -> list[str]:
-    notes = [f"accepted {one.get('when', '')[:10]}: {one.get('reason', '')}" for one in _acceptances(run, cell)]
+    notes = [_acceptance(one) for one in run.acceptances(cell)]
     if isinstance(old, dict) and isinstance(new, dict):
         notes += differences(old, new)
     if before is not None:
@@ -177,10 +177,9 @@ def _notes(run: StoredRun, before: StoredRun | None, cell: str, old: object, new
     return notes
 
 
-def _acceptances(run: StoredRun, cell: str) -> list[dict[str, Any]]:
-    accepted = run.compress.get("accepted", [])
-    found = accepted if isinstance(accepted, list) else [accepted]
-    return [one for one in found if one.get("cells", "all") == "all" or cell in one["cells"]]
+def _acceptance(one: dict[str, Any]) -> str:
+    by = f" by {one['who']}" if one.get("who") else ""
+    return f"accepted {str(one.get('when', ''))[:10]}{by}: {one.get('reason', '')}"
 
 
 def _summary(runs: Sequence[StoredRun], cell: str, metric: str, name: str, *, plain: bool) -> tuple[str, ...]:

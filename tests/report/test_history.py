@@ -67,7 +67,9 @@ def test_an_acceptance_of_other_cells_is_not_told_of_this_one():
         {"reason": "for a", "when": "2026-11-23", "who": "x", "cells": ["a"]},
         {"reason": "for all", "when": "2026-11-24", "who": "x", "cells": "all"},
     ]
-    assert [line.strip() for line in of_metric([first], "b", "raw_bytes")[3:-1]] == ["accepted 2026-11-24: for all"]
+    assert [line.strip() for line in of_metric([first], "b", "raw_bytes")[3:-1]] == [
+        "accepted 2026-11-24 by x: for all"
+    ]
     assert len(of_metric([first], "a", "raw_bytes")) == 6
 
 

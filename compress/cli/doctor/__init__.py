@@ -1,0 +1,40 @@
+"""``compress-bench doctor``: what is wrong with this environment or this ledger, and how to mend it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain
+from pathlib import Path
+
+import typer
+
+from compress.cli.storage import Storage, open_console, open_ledger
+
+STYLES = {"ok": "green", "warn": "yellow", "wrong": "bold red"}
+
+
+def doctor(storage: Storage = None) -> None:
+    """Say what is wrong with this environment, machine or ledger, and how to mend it.
+
+    One line a check: ok; warn, which weakens the gate; wrong, which breaks it. Exit code 1 when something is wrong.
+    """
+    from rich.text import Text
+
+    from compress.cli.doctor.environment import check_environment
+    from compress.cli.doctor.machine import check_machine
+    from compress.cli.doctor.storage import check_storage
+    from compress.workbench import cache_folder
+
+    console = open_console()
+    counts: Counter[str] = Counter()
+    for one in chain(
+        check_environment(Path.cwd()), check_storage(open_ledger(storage), cache_folder()), check_machine()
+    ):
+        counts[one.state] += 1
+        line = Text.assemble((f"{one.state:5}", STYLES[one.state]), f"  {one.check}: {one.said}")
+        console.print(line, soft_wrap=True)
+        if one.remedy:
+            console.print(f"       -> {one.remedy}", soft_wrap=True)
+    console.print(f"\n{counts['wrong']} wrong, {counts['warn']} to be warned of, {counts['ok']} ok")
+    if counts["wrong"]:
+        raise typer.Exit(1)
