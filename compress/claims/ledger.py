@@ -86,7 +86,7 @@ class Ledger:
 
     @property
     def lock(self) -> FileLock:
-        """The lock of whoever writes or removes; taking it may raise `OSError` after a minute, or in a read-only folder."""
+        """The lock of whoever writes or removes; taking it raises `OSError` when that cannot be, or takes a minute."""
         return FileLock(self.folder / ".lock", timeout=LOCK_TIMEOUT_S)
 
     def files(self) -> list[Path]:
