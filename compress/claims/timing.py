@@ -89,8 +89,10 @@ class TimeComparison:
             found = cls(**{**stored, "high": math.inf if stored["high"] is None else stored["high"]})
         except (TypeError, KeyError) as error:
             raise ClaimError(f"not a stored time comparison: {error}") from error
-        if found.verdict not in get_args(Verdict):
-            raise ClaimError(f"not a stored time comparison: its verdict is {found.verdict!r}")
+        for name, value in asdict(found).items():
+            choices = {"verdict": get_args(Verdict), "clock": get_args(WallOrCPU)}.get(name)
+            if value not in choices if choices else type(value) not in (int, float):
+                raise ClaimError(f"not a stored time comparison: {name} is {value!r}")
         return found
 
     def __str__(self) -> str:

@@ -40,8 +40,8 @@ CHUNK_S = 0.5e-3
 LONG_CALL_S = 0.01
 """From here on a block has few pairs, so that several blocks, which is what the interval is made of, fit a budget."""
 
-VERY_LONG_CALL_S = 0.1
-"""From here on no call is spent on warm caches: what they save is a few milliseconds at most."""
+VERY_LONG_CALL_S = 0.05
+"""From here on no call is spent on warm caches: filling them again is less than a millisecond of so long a call."""
 
 MINIMUM_PAIRS, MINIMUM_LONG_PAIRS, MAXIMUM_PAIRS = 8, 4, 32
 
@@ -101,10 +101,10 @@ class Side:
             found.append(self.run(TIMING, 1)[0])
         self.call_s = min(found)
 
-    def plan(self, calls: int) -> None:
-        """Time `calls` at a time from here on."""
-        short = self.call_s < VERY_LONG_CALL_S
-        self.calls, self.warm_calls, self.settling_calls = calls, max(3, calls) if short else 1, int(short)
+    def plan(self, calls: int, settling_calls: int) -> None:
+        """Time `calls` at a time from here on, after `settling_calls` that are not timed."""
+        self.calls, self.settling_calls = calls, settling_calls
+        self.warm_calls = max(3, calls) if settling_calls else 1
 
 
 class Pair:
@@ -150,7 +150,7 @@ class Pair:
         if max(calls) <= 2 * min(calls):
             calls = [max(calls)] * 2  # alike but for noise: treat them alike
         for side, number in zip(self.sides, calls, strict=True):
-            side.plan(number)
+            side.plan(number, settling_calls=int(self.call_s < VERY_LONG_CALL_S))
         pair_s = sum((side.calls + side.settling_calls) * side.call_s for side in self.sides)
         least = MINIMUM_PAIRS if self.call_s < LONG_CALL_S else MINIMUM_LONG_PAIRS
         self.pairs = int(np.clip(math.ceil(load_s / pair_s), least, MAXIMUM_PAIRS))

@@ -1,6 +1,5 @@
 """Whatever a model file does to its runtime, the caller gets an answer that names the file, the stage and the cause."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,56 +8,10 @@ import pytest
 from compress.errors import ModelFileError, RuntimeCrash
 from compress.runtime.isolation import _cause, run_isolated
 
-ADAPTER = '''
-"""A runtime whose model files say which Python it runs: on ``load``, ``bind``, ``call`` and ``invoke``."""
-
-import numpy as np
-
-
-class Session:
-    versions = {"scripted": "1"}
-
-    def __init__(self, script):
-        self.script = script
-
-    def bind(self, x1):
-        self.do("bind")
-        return lambda: self.do("call")
-
-    def invoke(self, x):
-        self.do("invoke")
-        return 2 * x
-
-    def do(self, when):
-        exec(self.script.get(when, ""), {})
-
-
-def prepare():
-    pass
-
-
-def open_session(content, threads):
-    lines = (line.split(": ", 1) for line in content.decode().splitlines())
-    session = Session({when: code.replace("; ", chr(10)) for when, code in lines})
-    session.do("load")
-    return session
-'''
-
-REGISTRATION = """
-from compress.runtime import session
-
-session.ADAPTERS["scripted"] = "scripted_adapter"
-"""
-
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Return a function that runs a script as a model file; the child process knows the runtime, this one does not."""
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "scripted_adapter.py").write_text(ADAPTER)
-    (site / "sitecustomize.py").write_text(REGISTRATION)
-    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
+def run(tmp_path, scripted_runtime):  # noqa: ARG001
+    """Return a function that runs a script as a model file."""
     np.save(tmp_path / "inputs.npy", np.arange(12, dtype=np.float32).reshape(3, 4))
 
     def call(script, **options):
