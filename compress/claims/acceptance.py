@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from compress.claims.stored_run import EVERYTHING, StoredRun
+from compress.claims.stored_run import ANCHORS, EVERYTHING, StoredRun
 from compress.errors import LedgerError
 
 Before = Mapping[str, Mapping[str, Sequence[object]]]
@@ -51,7 +51,7 @@ def with_acceptance(run: StoredRun, reason: str, cells: Sequence[str], who: str 
     its own anchor.
     """
     chosen = chosen_cells(run, cells)
-    stand = all(run.may_be_baseline(name) and "anchor" not in run.cells[name] for name in chosen)
+    stand = all(run.may_be_baseline(name) and not run.cells[name].keys() & set(ANCHORS) for name in chosen)
     before: dict[str, dict[str, list[object]]] = {}
     for change in run.compress.get("changes", []):
         if change["cell"] in chosen:
@@ -61,7 +61,7 @@ def with_acceptance(run: StoredRun, reason: str, cells: Sequence[str], who: str 
         what = f"{'; '.join(chosen)} of {run.describe()}" if cells else run.describe()
         raise LedgerError(f"{what} may be a baseline already; there is nothing to accept")
     own = {
-        name: {key: value for key, value in cell.items() if key != "anchor" or name not in chosen}
+        name: {key: value for key, value in cell.items() if key not in ANCHORS or name not in chosen}
         for name, cell in run.cells.items()
     }
     return {**run.document, "compress": {**run.compress, "cells": own, "accepted": [*run.acceptances(), entry]}}

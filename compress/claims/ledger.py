@@ -22,7 +22,7 @@ from filelock import FileLock
 from compress.artifact import FORMATS
 from compress.claims.acceptance import with_acceptance
 from compress.claims.atomic import write_whole
-from compress.claims.stored_run import SCHEMA, StoredRun, covers, fault_of
+from compress.claims.stored_run import ANCHORS, SCHEMA, StoredRun, covers, fault_of
 from compress.errors import LedgerError
 from compress.measure.measurement import Measurement
 
@@ -54,16 +54,19 @@ class Baseline:
     """What a run is compared with: for each cell its anchor, and in ``latest`` the newest run that may be a baseline.
 
     The anchor is what the newest measurement was itself found equal to within tolerance, so that small changes cannot
-    add up over green runs. ``ledger`` is None for a golden file, which keeps no model files.
+    add up over green runs; ``beside`` are the anchors of time, whose files run beside new ones. ``ledger`` is None for
+    a golden file, which keeps no model files.
     """
 
     runs: tuple[StoredRun, ...]
     cells: dict[str, Held]
     latest: dict[str, Held] = field(default_factory=dict)
     ledger: Ledger | None = None
+    beside: dict[str, Held] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "latest", {**self.cells, **self.latest})
+        object.__setattr__(self, "beside", {**self.cells, **self.beside})
 
     @property
     def newest(self) -> StoredRun:
@@ -71,8 +74,8 @@ class Baseline:
         return self.runs[0]
 
     def file(self, name: str) -> Path | None:
-        """Return the model file that the cell `name` was measured on, or None when it is not kept, or damaged."""
-        stored = self.cells[name][1]
+        """Return the model file to time the cell `name` beside, or None when it is not kept, or damaged."""
+        stored = self.beside[name][1]
         if self.ledger is None or "sha256" not in stored or "runtime" not in stored:
             return None
         return self.ledger.file(stored["sha256"], stored["runtime"])
@@ -176,8 +179,9 @@ class Ledger:
                 if run.green and run.whole(selection):
                     break
         known = {run.path.name: run for run in runs}
-        cells = {name: self._anchor(name, held, known) for name, held in latest.items()}
-        return Baseline(tuple(runs), cells, latest, self) if runs else None
+        cells = {name: self._anchor(name, held, known, ANCHORS[0]) for name, held in latest.items()}
+        beside = {name: self._anchor(name, held, known, ANCHORS[1]) for name, held in latest.items()}
+        return Baseline(tuple(runs), cells, latest, self, beside) if runs else None
 
     def _named(self, scale: str, name: str) -> Baseline:
         run = self.find(name)
@@ -193,9 +197,9 @@ class Ledger:
             raise LedgerError(f"{run.describe()} was made at --scale {run.scale}, not {scale}")
         return Baseline((run,), cells, cells, self)
 
-    def _anchor(self, name: str, held: Held, known: dict[str, StoredRun]) -> Held:
+    def _anchor(self, name: str, held: Held, known: dict[str, StoredRun], key: str) -> Held:
         run, stored = held
-        anchor = stored.get("anchor")
+        anchor = stored.get(key)
         if not isinstance(anchor, str) or not _RUN_FILE.fullmatch(anchor):
             return held
         found = known.get(anchor) or self._load_or_error(self.folder / anchor)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from compress.artifact import FORMATS
 from compress.claims.ledger import Ledger
-from compress.claims.stored_run import StoredRun
+from compress.claims.stored_run import ANCHORS, StoredRun
 from compress.errors import LedgerError
 
 YOUNG_S = 3600.0
@@ -75,7 +75,7 @@ def plan(ledger: Ledger, keep_runs: int = 50, max_bytes: int | None = None) -> P
     files = [path for path in stats if path.parent != ledger.folder and _KEPT_FILE.fullmatch(path.name)]
     spared = {digest.decode() for path in unreadable for digest in _DIGEST.findall(path.read_bytes())}
     must_stay = _needed(runs) | {run.path.name for run in runs if run.path not in old}
-    anchors = {run.path.name: {str(cell.get("anchor")) for cell in run.cells.values()} for run in runs}
+    anchors = {run.path.name: {str(cell.get(key)) for cell in run.cells.values() for key in ANCHORS} for run in runs}
     digests = {run.path.name: {str(cell.get("sha256")) for cell in run.cells.values()} for run in runs}
 
     def without(first: int) -> Plan:

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = 1
+ANCHORS = ("anchor", "time_anchor")
+"""Keys under which a stored cell names the run that its values, and its time, are still compared with."""
+
 EVERYTHING = "all"
 """What stands in place of a list of cells when a whole run was accepted."""
 

@@ -4,14 +4,18 @@ import errno
 import json
 import multiprocessing
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from compress.claims.ledger import Ledger
+from compress.artifact import Artifact, sha256_of
+from compress.claims.ledger import Baseline, Ledger, cell_to_json
 from compress.errors import LedgerError
 from compress.measure.classification import score
+from compress.measure.measurement import Measurement
+from compress.measure.scores import Scores
 
 OUTCOMES = score(np.eye(3, dtype=np.float32), np.arange(3), np.eye(3, dtype=np.float32)).to_json()
 
@@ -37,6 +41,18 @@ def ledger(tmp_path):
 
 def suppliers(baseline):
     return {name: run.number for name, (run, _) in baseline.cells.items()}
+
+
+def newest(baseline):
+    return {name: run.number for name, (run, _) in baseline.latest.items()}
+
+
+def anchored(status="green", **anchors):
+    """Return a run of the cells `anchors`, each with the file name of the run that it was equal to, or None."""
+    run = document(status, cells=tuple(anchors))
+    for name, anchor in anchors.items():
+        run["compress"]["cells"][name] |= {"anchor": anchor, "time_anchor": anchor} if anchor else {}
+    return run
 
 
 def save_many(folder: Path, label: str, count: int) -> None:
@@ -121,8 +137,11 @@ def test_a_ledger_that_does_not_exist_has_no_runs_and_no_baseline(ledger):
         ('{"benchmarks": [], "compress": 3}', "'compress' is not what this version writes"),
         ('{"benchmarks": [], "compress": {"cells": []}}', "'compress' is not what this version writes"),
         ('{"benchmarks": [], "compress": {"cells": {"a": {}}}}', "'compress' is not what this version writes"),
+        ('{"benchmarks": [], "compress": {"accepted": 3}}', "'compress' is not what this version writes"),
+        ('{"benchmarks": [], "compress": {"accepted": [{"cells": 3}]}}', "'compress' is not what this version writes"),
         ('{"benchmarks": [], "compress": {"schema": 99}}', "written by another version: schema 99, this one reads 1"),
         ("\udcff", "not a stored run"),
+        ("[" * 100_000, "not a stored run"),
     ],
 )
 def test_a_damaged_run_is_refused_by_name_with_a_remedy(ledger, content, reason):
@@ -166,8 +185,9 @@ def test_an_accepted_run_is_chosen_and_keeps_the_reason(ledger):
     [
         (document("red"), "  ", "needs a reason that the next reader will understand"),
         (document("red", cells=()), "why not", "holds no measured cells"),
-        (document("green"), "why not", "may be a baseline already"),
+        (document("green"), "why not", r"run 0001 \(green, .*\) may be a baseline already"),
         (document("red", accepted={"reason": "before"}), "again", "may be a baseline already"),
+        (document("red", accepted=[{"reason": "before", "cells": "all"}]), "again", "may be a baseline already"),
     ],
 )
 def test_what_cannot_be_accepted_is_refused(ledger, run, reason, refusal):
@@ -290,3 +310,293 @@ def test_storing_leaves_files_that_anybody_in_the_group_may_read(ledger):
     finally:
         os.umask(umask)
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_what_is_kept_of_a_cell_can_be_compared_again(tmp_path):
+    artifact = Artifact(tmp_path / "model.onnx", "lenet_5", "int8", "onnx", "ab" * 32, 10, 0.5)
+    outcomes, scores = score(*[np.eye(3, dtype=np.float32), np.arange(3), np.eye(3, dtype=np.float32)]), None
+    cell = cell_to_json(
+        Measurement(artifact, (), {"raw_bytes": 10}, outcomes, scores, versions={"onnxruntime": "1.31"})
+    )
+    assert cell == {
+        "sha256": "ab" * 32,
+        "runtime": "onnx",
+        "values": {"raw_bytes": 10},
+        "outcomes": OUTCOMES,
+        "scores": None,
+        "versions": {"onnxruntime": "1.31"},
+    }
+    scores = Scores.of(np.array([0.25, 0.5], np.float32), np.arange(2))
+    cell = cell_to_json(Measurement(artifact, (), {}, scores=scores))
+    assert (cell["outcomes"], cell["versions"]) == (None, {})
+    assert Scores.from_json(cell["scores"]).mean == 0.375
+
+
+def test_a_cell_within_tolerance_is_compared_with_its_anchor_again(ledger):
+    ledger.save(anchored(a=None, b=None), "x")
+    ledger.save(anchored(a="0001_x.json", b=None), "x")
+    ledger.save(anchored(a="0001_x.json", b="0002_x.json"), "x")
+    baseline = ledger.baseline("embedded", "benches")
+    assert suppliers(baseline) == {"a": "0001", "b": "0002"}
+    assert newest(baseline) == {"a": "0003", "b": "0003"}
+    assert [run.number for run in baseline.runs] == ["0003"]
+
+
+def test_steps_within_tolerance_do_not_add_up(ledger):
+    ledger.save(anchored(a=None), "x")
+    for _ in range(5):  # as the plugin stores them: with the name of what they were compared with
+        run, _ = ledger.baseline("embedded", "benches").cells["a"]
+        ledger.save(anchored(a=run.path.name), "x")
+    assert suppliers(ledger.baseline("embedded", "benches")) == {"a": "0001"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_text(path.read_text()[:100]),
+        lambda path: path.write_text(json.dumps(document("red", cells=("a",)))),
+        lambda path: path.write_text(json.dumps(document(cells=("b",)))),
+        lambda path: path.write_text(json.dumps(document(cells=("a",), scale="paper"))),
+    ],
+    ids=["gone", "cut", "red", "without the cell", "of another scale"],
+)
+def test_a_cell_whose_anchor_is_lost_is_its_own(ledger, damage):
+    anchor = ledger.save(anchored(a=None), "x")
+    ledger.save(anchored(a=anchor.name), "x")
+    assert suppliers(ledger.baseline("embedded", "benches")) == {"a": "0001"}
+    damage(anchor)
+    assert suppliers(ledger.baseline("embedded", "benches")) == {"a": "0002"}
+
+
+@pytest.mark.parametrize("anchor", ["../0001_x.json", "/0001_x.json", "x", "", 3, ["0001_x.json"], None])
+def test_an_anchor_that_names_no_run_of_the_ledger_is_none(ledger, anchor):
+    (ledger.folder.parent / "0001_x.json").write_text(json.dumps(document(cells=("a",))))
+    run = document(cells=("a",))
+    run["compress"]["cells"]["a"]["anchor"] = anchor
+    ledger.save(run, "y")
+    assert ledger.baseline("embedded", "benches").cells["a"][0].path.name == "0001_y.json"
+
+
+def test_a_named_run_is_compared_with_as_it_is(ledger):
+    ledger.save(anchored(a=None), "x")
+    ledger.save(anchored(a="0001_x.json"), "x")
+    baseline = ledger.baseline("embedded", "benches", "2")
+    assert suppliers(baseline) == newest(baseline) == {"a": "0002"}
+
+
+def test_an_accepted_cell_is_its_own_anchor_and_the_others_are_not(ledger):
+    ledger.save(anchored(a=None, b=None), "x")
+    path = ledger.save(anchored("red", a="0001_x.json", b="0001_x.json"), "x")
+    ledger.accept(ledger.load(path), "worth it", ["a"])
+    assert suppliers(ledger.baseline("embedded", "benches")) == {"a": "0002", "b": "0001"}
+    ledger.accept(ledger.load(path), "b too")
+    assert suppliers(ledger.baseline("embedded", "benches")) == {"a": "0002", "b": "0002"}
+
+
+def test_a_green_run_within_tolerance_may_be_accepted_as_the_new_anchor(ledger):
+    ledger.save(anchored(a=None), "x")
+    run = anchored(a="0001_x.json")
+    run["compress"]["cells"]["a"]["time_anchor"] = "0001_x.json"
+    path = ledger.save(run, "x")
+    ledger.accept(ledger.load(path), "the drift is understood")
+    baseline = ledger.baseline("embedded", "benches")
+    assert suppliers(baseline) == {"a": "0002"}
+    assert baseline.beside["a"][0].number == "0002"
+    with pytest.raises(LedgerError, match="there is nothing to accept"):
+        ledger.accept(ledger.load(path), "again")
+
+
+def test_only_the_accepted_cells_of_a_red_run_may_be_baselines(ledger):
+    ledger.save(document(cells=("a", "b", "c")), "x")
+    path = ledger.save(document("red", cells=("a", "b", "d")), "x")
+    ledger.accept(ledger.load(path), "a is worth it", ["a"])
+    run = ledger.load(path)
+    assert not run.green
+    assert run.status == "partly accepted"
+    assert [run.may_be_baseline(name) for name in "abd"] == [True, False, False]
+    baseline = ledger.baseline("embedded", "benches")
+    assert suppliers(baseline) == {"a": "0002", "b": "0001", "c": "0001"}
+    assert [one.number for one in baseline.runs] == ["0002", "0001"]
+    assert suppliers(ledger.baseline("embedded", "benches", "2")) == {"a": "0002"}
+
+
+def change(cell, metric, old, new):
+    return {"cell": cell, "metric": metric, "old": old, "new": new, "direction": "worse", "detail": ""}
+
+
+def test_acceptances_tell_who_was_what_before_and_survive_the_next(ledger):
+    changes = [change("a", "raw_bytes", "100", "120"), change("a", "scales", "3", "4"), change("b", "ops", "1", "2")]
+    path = ledger.save(document("red", changes=changes), "x")
+    ledger.accept(ledger.load(path), "first", ["a"], who="Ada <ada@example.org>")
+    ledger.accept(ledger.load(path), "then all", who="Bob")
+    first, second = ledger.load(path).acceptances()
+    assert first["when"] <= second["when"]
+    assert {key: first[key] for key in first if key != "when"} == {
+        "reason": "first",
+        "who": "Ada <ada@example.org>",
+        "cells": ["a"],
+        "before": {"a": {"raw_bytes": ["100", "120"], "scales": ["3", "4"]}},
+    }
+    assert (second["reason"], second["who"], second["cells"]) == ("then all", "Bob", "all")
+    assert second["before"]["b"] == {"ops": ["1", "2"]}
+    assert [one["reason"] for one in ledger.load(path).acceptances("b")] == ["then all"]
+    assert ledger.load(path).status == "accepted"
+
+
+def test_an_acceptance_of_the_first_version_is_of_the_whole_run(ledger):
+    path = ledger.save(document("red", accepted={"reason": "before", "when": "2026-11-21"}), "x")
+    run = ledger.load(path)
+    assert run.green
+    assert run.acceptances("a") == [{"reason": "before", "when": "2026-11-21", "cells": "all"}]
+
+
+def test_an_acceptance_meanwhile_is_not_lost(ledger):
+    path = ledger.save(document("red"), "x")
+    loaded_before = ledger.load(path)
+    ledger.accept(ledger.load(path), "first", ["a"])
+    ledger.accept(loaded_before, "second", ["b"])
+    assert [one["reason"] for one in ledger.load(path).acceptances()] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "refusal"),
+    [
+        (["a", "z"], r"run 0001 \(partly accepted, .*\) did not measure 'z'; it has 'a', 'b'"),
+        (["a"], r"a of run 0001 \(partly accepted, .*\) may be a baseline already; there is nothing to accept"),
+    ],
+)
+def test_a_cell_that_cannot_be_accepted_is_refused(ledger, cells, refusal):
+    path = ledger.save(document("red", accepted=[{"reason": "before", "cells": ["a"]}]), "x")
+    before = path.read_bytes()
+    with pytest.raises(LedgerError, match=refusal):
+        ledger.accept(ledger.load(path), "reason", cells)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("configured", "who"),
+    [
+        ({"user.name": "Ada", "user.email": "ada@example.org"}, "Ada <ada@example.org>"),
+        ({"user.name": "Ada"}, "Ada"),
+        ({"user.email": "ada@example.org"}, "<ada@example.org>"),
+        ({}, "lovelace"),
+    ],
+)
+def test_who_accepts_is_gits_user_else_the_login(ledger, tmp_path, monkeypatch, configured, who):
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("LOGNAME", "lovelace")
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q", "."], check=True)
+    for key, value in configured.items():
+        subprocess.run(["git", "config", key, value], check=True)
+    path = ledger.save(document("red"), "x")
+    ledger.accept(ledger.load(path), "reason")
+    assert ledger.load(path).acceptances()[0]["who"] == who
+
+
+def test_who_accepts_is_the_login_where_there_is_no_git(ledger, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "lovelace")
+    monkeypatch.setenv("PATH", "")
+    path = ledger.save(document("red"), "x")
+    ledger.accept(ledger.load(path), "reason")
+    assert ledger.load(path).acceptances()[0]["who"] == "lovelace"
+
+
+def test_history_goes_from_the_oldest_on_and_damage_hides_nothing(ledger):
+    for status, scale in (("green", "embedded"), ("red", "embedded"), ("green", "paper"), ("green", "embedded")):
+        ledger.save(document(status, scale=scale), "x")
+    ledger.save(document("red", cells=()), "x")
+    ledger.save({"benchmarks": []}, "theirs")
+    cut = ledger.folder / "0001_x.json"
+    cut.write_text("{")
+    assert [run.number for run in ledger.history("embedded")] == ["0002", "0004"]
+    assert [run.number for run in ledger.history()] == ["0002", "0003", "0004"]
+    (error,) = ledger.damaged()
+    assert str(error).startswith(f"{cut}: not a stored run")
+
+
+MODEL = b"a model's bytes" * 1000
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(MODEL)
+    return path
+
+
+@pytest.mark.parametrize(("runtime", "suffix"), [("litert", "tflite"), ("onnx", "onnx"), ("keras", "weights.h5")])
+def test_a_model_file_is_kept_by_its_content(ledger, model, runtime, suffix):
+    assert ledger.file(sha256_of(MODEL), runtime) is None
+    kept = ledger.keep_file(model, sha256_of(MODEL), runtime)
+    assert kept == ledger.folder / "artifacts" / f"{sha256_of(MODEL)}.{suffix}"
+    assert kept.read_bytes() == MODEL
+    model.unlink()
+    assert ledger.file(sha256_of(MODEL), runtime) == kept
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+
+
+def test_a_kept_file_is_not_copied_again_but_young_again(ledger, model):
+    kept = ledger.keep_file(model, sha256_of(MODEL), "litert")
+    os.utime(kept, (1e9, 1e9))
+    inode = kept.stat().st_ino
+    model.unlink()
+    assert ledger.keep_file(model, sha256_of(MODEL), "litert") == kept
+    assert kept.stat().st_ino == inode
+    assert kept.stat().st_mtime > 1e9 + 3600
+
+
+@pytest.mark.parametrize("damaged", [b"", MODEL[:-1], MODEL[:-1] + b"?"], ids=["empty", "cut", "flipped"])
+def test_a_damaged_kept_file_counts_as_absent_and_is_replaced(ledger, model, damaged):
+    kept = ledger.keep_file(model, sha256_of(MODEL), "litert")
+    kept.write_bytes(damaged)
+    assert ledger.file(sha256_of(MODEL), "litert") is None
+    assert ledger.keep_file(model, sha256_of(MODEL), "litert").read_bytes() == MODEL
+
+
+def test_a_file_that_is_no_longer_what_was_measured_is_not_kept(ledger, model):
+    model.write_bytes(MODEL + b"rebuilt")
+    with pytest.raises(LedgerError, match=r"model\.tflite: its content is no longer what was measured"):
+        ledger.keep_file(model, sha256_of(MODEL), "litert")
+    assert list((ledger.folder / "artifacts").iterdir()) == []
+
+
+def test_a_file_that_cannot_be_read_is_one_error(ledger, tmp_path):
+    with pytest.raises(LedgerError, match=r"gone\.onnx could not be kept: .*No such file"):
+        ledger.keep_file(tmp_path / "gone.onnx", "0" * 64, "onnx")
+
+
+def test_kept_files_are_no_runs(ledger, model):
+    ledger.save(document(), "x")
+    ledger.keep_file(model, sha256_of(MODEL), "litert")
+    assert [path.name for path in ledger.files()] == ["0001_x.json"]
+    assert ledger.damaged() == []
+
+
+def test_a_baseline_gives_the_file_that_new_ones_are_timed_beside(ledger, model):
+    for content, keys in (
+        (MODEL, {}),
+        (b"other", {"anchor": "0001_x.json"}),
+        (b"third", {"time_anchor": "0001_x.json"}),
+    ):
+        model.write_bytes(content)
+        run = document(cells=("a",))
+        run["compress"]["cells"]["a"] |= {"sha256": sha256_of(content), "runtime": "litert", **keys}
+        ledger.keep_file(model, sha256_of(content), "litert")
+        ledger.save(run, "x")
+        baseline = ledger.baseline("embedded", "benches")
+        # values and time have anchors of their own
+        assert baseline.file("a").read_bytes() == (b"other" if "anchor" in keys else MODEL)
+        assert suppliers(baseline)["a"] == ("0003" if "time_anchor" in keys else "0001")
+    baseline.file("a").unlink()
+    assert baseline.file("a") is None
+
+
+def test_a_baseline_without_files_gives_none(ledger):
+    ledger.save(document(), "x")
+    baseline = ledger.baseline("embedded", "benches")
+    assert baseline.file("a") is None  # stored before files were kept
+    with_digest = {"a": (baseline.newest, {"sha256": "0" * 64, "runtime": "onnx"})}
+    assert Baseline((baseline.newest,), with_digest).file("a") is None
