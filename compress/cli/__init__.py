@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from compress.cli import accept, coverage, doctor, history, inspect, runs
+from compress.cli import accept, compare, coverage, doctor, history, inspect, runs
 from compress.errors import CompressError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -24,6 +24,14 @@ def about() -> None:
     """Look at what `pytest benches` stored, and decide what may be a baseline."""
 
 
-COMMANDS = (runs.runs, history.history, accept.accept, doctor.doctor, inspect.inspect, coverage.coverage)
+COMMANDS = (
+    runs.runs,
+    history.history,
+    compare.compare,
+    accept.accept,
+    doctor.doctor,
+    inspect.inspect,
+    coverage.coverage,
+)
 for command in COMMANDS:
     app.command()(command)
