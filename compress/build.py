@@ -16,7 +16,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import TimeoutError as DeadlineExceeded
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from compress.artifact import FORMATS, Artifact, sha256_of
 from compress.claims.fingerprint import library_versions
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 DEADLINE_S = 3600.0
 SEED = 0
+_REMEDY = "free some space, or name another folder in COMPRESS_CACHE_DIR"
 
 
 @cache
@@ -85,6 +88,21 @@ class Store:
         made: dict[str, Any] = json.loads(written)
         return folder / name, made
 
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold off every other process that builds `name`. Raises `CompressError` when the folder cannot be written."""
+        folder = self.root / "locks"
+        lock = FileLock(folder / f"{sha256_of(name.encode())[:16]}.lock")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=DEADLINE_S)
+        except OSError as error:
+            raise CompressError(f"{self.root}: cannot store a built file there ({error}); {_REMEDY}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
     def add(self, key: str, name: str, content: bytes, made: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
         """Store `content`, and return its path and how it was made; the entry appears at once, by a rename.
 
@@ -107,10 +125,7 @@ class Store:
             if found is None:
                 raise OSError(f"{folder} was written and cannot be read back")
         except OSError as error:
-            raise CompressError(
-                f"{self.root}: cannot store a built file there ({error}); free some space, or name another folder "
-                "in COMPRESS_CACHE_DIR"
-            ) from error
+            raise CompressError(f"{self.root}: cannot store a built file there ({error}); {_REMEDY}") from error
         return found
 
 
@@ -199,6 +214,12 @@ class Builder:
         found = find_artifact(self.store, subject, recipe)
         if found is not None:
             return found
+        with self.store.lock(f"{subject.name}: {recipe}"):
+            # another process may have built it while this one waited
+            found = find_artifact(self.store, subject, recipe)
+            return self._build(subject, recipe) if found is None else found
+
+    def _build(self, subject: Subject, recipe: Recipe) -> Artifact:
         self.announce(f"building {subject.name}: {recipe}")
         if self._pool is None:
             self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_start_builder)

@@ -7,21 +7,27 @@ takes a red run for the next baseline.
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from compress.claims.claim import Claim, Judgement, Unmeasured, Verdict, claims_of, judge
+from compress.claims.claim import Claim, Judgement, Unmeasured, Verdict, claims_of, judge, limits_of
 from compress.errors import ClaimError, CompressError, RuntimeCrash
-from compress.pytest_run import COMPARE, Run, is_whole, ledger_of, selection_of
+from compress.pytest_distributed import merge, share_of
+from compress.pytest_run import COMPARE, DESELECTED, Run, is_whole, ledger_of, selection_of
 
 if TYPE_CHECKING:
     from compress.suite import PrintedTable
     from compress.workbench import Cell
 
 RUN = pytest.StashKey[Run]()
+SHARES = pytest.StashKey[list[dict[str, Any]]]()
+"""What each worker of pytest-xdist measured and judged."""
+
 FIXTURES = frozenset({"compressed", "paper_table", "report_table"})
 
 
@@ -30,8 +36,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("compress", "model compression")
     group.addoption("--scale", choices=("embedded", "paper"), default="embedded", help="size of subjects and data")
     group.addoption("--strict-undecided", action="store_true", help="fail on claims that the samples cannot decide")
-    group.addoption("--allow-missing", action="store_true", help="pass though cells of the last whole run are gone")
     group.addoption("--require-baseline", action="store_true", help="fail when there is nothing to compare with")
+    group.addoption(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="KINDS",
+        help="let a gated run pass though it has gaps: missing, renamed, new, deselected, untimed, empty",
+    )
+    group.addoption("--allowed-slowdown", type=_fraction, metavar="5%", help="how much longer a call may take")
+    group.addoption("--confidence", type=_fraction, metavar="99%", help="how sure the gate has to be, one-sided")
+    group.addoption("--time-budget", type=float, metavar="SECONDS", help="how long one pair of files may be timed")
+    group.addoption("--report-markdown", type=Path, metavar="FILE", help="write the report for a pull request there")
+
+
+def _fraction(text: str) -> float:
+    value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    if not 0 < value < 1:
+        raise ValueError(text)
+    return value
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -77,6 +100,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     return result
 
 
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Remember the benches that were left out: a gated run says nothing about them."""
+    for item in items:
+        if _is_ours(item):
+            item.config.stash.setdefault(DESELECTED, []).append(item.nodeid)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Set a run up when anything of ours was collected, or was before; else pytest-benchmark has its option back."""
     config = session.config
@@ -114,7 +144,14 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
 @pytest.fixture
 def compressed(request: pytest.FixtureRequest) -> Callable[[str, str], Cell]:
     """Return a function from a subject's name and a recipe's text to the measured cell; each is measured once a run."""
-    return request.config.stash[RUN].workbench.compressed
+    run = request.config.stash[RUN]
+
+    def find(subject: str, recipe: str) -> Cell:
+        cell = run.workbench.compressed(subject, recipe)
+        run.gate(cell)  # measured for another bench, it has yet to meet this one's limits
+        return cell
+
+    return find
 
 
 @pytest.fixture
@@ -142,10 +179,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not _is_ours(pyfuncitem):
         return None
     run = pyfuncitem.config.stash[RUN]
-    if hasattr(pyfuncitem.config, "workerinput"):
-        pytest.fail(
-            "benches are not measured under xdist, where each process would see a part: run without -n", pytrace=False
-        )
     claims = _claims(pyfuncitem)
     parameters = {"scale": run.suite.scale, **(pyfuncitem.callspec.params if hasattr(pyfuncitem, "callspec") else {})}
     names = pyfuncitem._fixtureinfo.argnames
@@ -186,6 +219,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     run = item.config.stash.get(RUN, None)
     if run is not None:
         run.pending = []
+        function = getattr(item, "function", None)
+        run.limits = limits_of(function) if function is not None and hasattr(function, "compress_limits") else {}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -227,21 +262,63 @@ def _explain(one: Judgement) -> str:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """After the last test, put the shares of several processes together, and fail the run on what it left open."""
+    result = yield
+    config = session.config
+    shares = config.stash.get(SHARES, [])
+    if shares:
+        config.stash[RUN] = Run(session)
+    run = config.stash.get(RUN, None)
+    if run is not None:
+        run.looped = True
+        if shares:
+            for name, changes in merge(run, shares).items():
+                _fail(session, name, [f"{change.direction}: {change}" for change in changes])
+        if not hasattr(config, "workerinput"):
+            kinds: dict[str, list[str]] = {}
+            for gap in run.gaps:
+                if run.gated and not gap.allowed:
+                    kinds.setdefault(gap.kind, []).append(gap.text)
+            for kind, texts in kinds.items():
+                _fail(session, kind, [*texts, f"(--allow {kind} to pass)"])
+    return result
+
+
+def _fail(session: pytest.Session, name: str, texts: list[str]) -> None:
+    """Report a failed test called ``gate::name`` that no bench stands for, so that JUnit and the exit code have it."""
+    where = ("gate", None, name)
+    report = pytest.TestReport(f"gate::{name}", where, {}, "failed", "\n".join(texts), "call")
+    session.config.hook.pytest_runtest_logreport(report=report)
+    if (last_failed := session.config.pluginmanager.get_plugin("lfplugin")) is not None:
+        last_failed.lastfailed.pop(report.nodeid, None)  # `--lf` could never run it
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker of pytest-xdist measured."""
+    share = getattr(node, "workeroutput", {}).get("compress")
+    if share is not None:
+        node.config.stash.setdefault(SHARES, []).append(json.loads(share))
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
-    """Store the run after pytest-benchmark has finished with it, and fail the session on cells that went missing."""
+    """Store the run after pytest-benchmark has finished with it, or hand a worker's share to the controller."""
     try:
         return (yield)
     finally:
         run = session.config.stash.get(RUN, None)
-        if run is not None:
+        if run is not None and hasattr(session.config, "workerinput"):
+            run.workbench.close()
+            output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
+            output["compress"] = json.dumps(share_of(run))
+        elif run is not None:
             _finish(run, session)
 
 
 def _finish(run: Run, session: pytest.Session) -> None:
     run.workbench.close()
-    allowed = session.config.getoption("allow_missing")
-    nothing = run.complete and run.suite.nothing_measured and not allowed
-    gone = run.suite.gated and (bool(run.missing) or nothing)
     if run.suite.cells:
         try:
             run.store()
@@ -250,7 +327,9 @@ def _finish(run: Run, session: pytest.Session) -> None:
     else:
         run.trouble = "no cell was measured"
     unstored = bool(run.suite.cells) and run.stored is None
-    if (gone or unstored) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+    if unstored and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if run.ended and run.session.testsfailed and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -271,9 +350,25 @@ def _report(run: Run, terminalreporter: pytest.TerminalReporter) -> None:
     writer = terminalreporter._tw
     where = run.stored if run.stored is not None else run.trouble
     width = writer.fullwidth if writer.hasmarkup else 140  # a log has no edge
-    text = render(run.suite, run.complete, where, color=writer.hasmarkup, width=width)
+    text = render(run.suite, run.gaps, where, color=writer.hasmarkup, width=width)
     terminalreporter.ensure_newline()
     terminalreporter.write_line(text)
+    for path in (run.config.getoption("report_markdown"), os.environ.get("GITHUB_STEP_SUMMARY")):
+        if path:
+            _write_markdown(run, Path(path), where, terminalreporter)
+
+
+def _write_markdown(run: Run, path: Path, where: Path | str, terminalreporter: pytest.TerminalReporter) -> None:
+    from compress.report.markdown import render
+
+    text = render(run.suite, run.gaps, where, failed=run.session.testsfailed)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # a job's summary may hold those of other steps; a report is this run's alone
+        with path.open("a" if str(path) == os.environ.get("GITHUB_STEP_SUMMARY") else "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        terminalreporter.write_line(f"error: {path}: the Markdown report could not be written: {error}", red=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -66,7 +66,8 @@ class Subject:
 
     ``model`` and ``data`` are module-level functions (they are called by name in another process). ``identity`` is a
     digest of everything the two return depends on - architecture source, weight file, data file, split - cheap
-    enough to be asked on every run; artifacts are cached by it.
+    enough to be asked on every run; artifacts are cached by it. ``score`` is the subject's own quality beside right and
+    wrong: from ``outputs (n, classes)`` and ``labels (n,)`` to one number a sample, higher is better.
     """
 
     name: str
@@ -76,3 +77,4 @@ class Subject:
     parameters: int
     training: Training = Training()
     task: str = "classification"
+    score: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]] | None = None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from compress.claims.claim import Judgement, Verdict, worst
+from compress.claims.completeness import Gap, find_gaps
 from compress.claims.fingerprint import differences, fingerprint
-from compress.claims.gate import Change, compare_outcomes, compare_values
-from compress.claims.ledger import SCHEMA, Baseline, cell_to_json
+from compress.claims.gate import Change
+from compress.claims.ledger import SCHEMA, Baseline, StoredRun, cell_to_json
 from compress.claims.paper import Paper
+from compress.claims.statistics import minimum_detectable_drop
+from compress.claims.timing import TimeComparison
 from compress.workbench import Cell
 
 
@@ -33,36 +36,87 @@ class Suite:
     baseline: Baseline | None = None
     gated: bool = False
     papers: Sequence[Paper] = ()
+    allow: frozenset[str] = frozenset()
     cells: dict[str, Cell] = field(default_factory=dict)
+    stored: dict[str, dict[str, Any]] = field(default_factory=dict)
     judgements: list[Judgement] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    timings: dict[str, TimeComparison] = field(default_factory=dict)
+    untimed: dict[str, str] = field(default_factory=dict)
     tables: dict[str, PrintedTable] = field(default_factory=dict)
     fingerprint: dict[str, object] = field(default_factory=fingerprint)
 
-    def measured(self, cell: Cell) -> list[Change]:
-        """Take a newly measured cell in; return how it differs from its baseline, if it has one."""
+    def measured(self, cell: Cell) -> None:
+        """Take a newly measured cell in."""
         self.cells[cell.name] = cell
-        if self.baseline is None or cell.name not in self.baseline.cells:
+        self.stored.setdefault(cell.name, cell_to_json(cell.measurement))
+
+    def tell(self, changes: Sequence[Change]) -> list[Change]:
+        """Add `changes` to those of the run, each once, and return them; a judged one takes the place of a told one."""
+        for change in changes:
+            if change.direction != "information":
+                self.changes = [
+                    one
+                    for one in self.changes
+                    if one.direction != "information" or (one.cell, one.metric) != (change.cell, change.metric)
+                ]
+            if change not in self.changes:
+                self.changes.append(change)
+        return list(changes)
+
+    @property
+    def changed_files(self) -> list[str]:
+        """Names of the cells whose file is another one than their time is compared with."""
+        if self.baseline is None:
             return []
-        _, stored = self.baseline.cells[cell.name]
-        changes = compare_values(cell.name, stored["values"], dict(cell.measurement.values))
-        old, new = self.baseline.outcomes(cell.name), cell.measurement.outcomes
-        if old is not None and new is not None:
-            changes += compare_outcomes(cell.name, old, new.as_stored())
-        self.changes += changes
-        return changes
+        old = {name: stored.get("sha256") for name, (_, stored) in self.baseline.beside.items()}
+        return [name for name, cell in self.cells.items() if name in old and old[name] != cell.artifact.sha256]
+
+    def detectable_drops(self) -> list[tuple[str, int, float]]:
+        """Return for each subject its evaluation samples and the smallest drop of accuracy they could show, in points.
+
+        Without any flip by chance, as a bound from below: with flips it takes more.
+        """
+        samples = {
+            cell.subject.name: len(cell.measurement.outcomes.correct)
+            for cell in self.cells.values()
+            if cell.measurement.outcomes
+        }
+        return [(name, n, 100 * minimum_detectable_drop(n, 0.0)) for name, n in sorted(samples.items())]
 
     @property
     def new(self) -> list[str]:
         """Names of the cells that have no baseline."""
         return [] if self.baseline is None else [name for name in self.cells if name not in self.baseline.cells]
 
-    def missing(self, complete: bool) -> list[str]:
-        """Return the cells that the last whole run of the same selection measured and this one, if whole, did not."""
-        if self.baseline is None or not complete:
-            return []
-        whole = (run for run in self.baseline.runs if run.whole(self.selection))
-        return [name for run in whole for name in run.cells if name not in self.cells]
+    def gaps(self, complete: bool, deselected: Sequence[str] = ()) -> list[Gap]:
+        """Return what the baseline covers and this run does not, or the other way round; `deselected` names benches."""
+        found: list[Gap] = []
+        whole = self.whole_baseline
+        if whole is not None and complete:
+            old = {name: str(cell.get("sha256")) for name, cell in whole.cells.items()}
+            new = {name: cell.artifact.sha256 for name, cell in self.cells.items()}
+            verdicts = [asdict(judgement) for judgement in self.judgements]
+            found = find_gaps(old, new, whole.compress.get("verdicts", []), verdicts)
+        if self.baseline is None or not self.gated:
+            found = [gap for gap in found if gap.kind != "new"]
+        if self.gated:
+            if deselected:
+                shown = ", ".join(deselected[:3]) + (" ..." if len(deselected) > 3 else "")
+                found.append(Gap("deselected", f"{len(deselected)} benches were left out: {shown}"))
+            found += [
+                Gap("untimed", f"{name}: its file changed and was not timed: {why}")
+                for name, why in self.untimed.items()
+            ]
+            if complete and self.nothing_measured:
+                found.append(Gap("empty", "nothing was measured, which is no pass"))
+        return [replace(gap, allowed=gap.kind in self.allow) for gap in found]
+
+    @property
+    def whole_baseline(self) -> StoredRun | None:
+        """The run of the baseline that measured all of this selection, if there is one."""
+        runs = self.baseline.runs if self.baseline is not None else ()
+        return next((run for run in runs if run.whole(self.selection)), None)
 
     @property
     def nothing_measured(self) -> bool:
@@ -74,7 +128,8 @@ class Suite:
         """How this machine and its software differ from the baseline's, one sentence each."""
         if self.baseline is None:
             return []
-        return differences(self.baseline.newest.compress.get("fingerprint", {}), self.fingerprint)
+        before = self.baseline.newest.compress.get("fingerprint")
+        return differences(before, self.fingerprint) if before else []  # a golden file holds no machine
 
     def verdicts(self) -> dict[str, tuple[Verdict, Counter[Verdict], list[Judgement]]]:
         """Return each source's verdict: the one to report, how often each was given, and the judgements behind it."""
@@ -91,23 +146,44 @@ class Suite:
         """Return the report's table called `title`, made on first use."""
         return self.tables.setdefault(title, PrintedTable(title, columns))
 
-    def is_green(self, failed: bool) -> bool:
-        """Return whether the run may become a baseline: cells were measured, nothing failed, nothing got worse."""
-        return bool(self.cells) and not failed and not any(change.fails for change in self.changes)
+    def is_green(self, failed: bool, gaps: Sequence[Gap] = ()) -> bool:
+        """Return whether the run may be a baseline: cells were measured; nothing failed, got worse or went missing."""
+        lost = any(not gap.allowed for gap in gaps)
+        return bool(self.cells) and not failed and not lost and not any(change.fails for change in self.changes)
 
-    def to_json(self, *, failed: bool, complete: bool) -> dict[str, Any]:
+    def _cell_to_json(self, name: str) -> dict[str, Any]:
+        """Return what is stored of a cell, with the runs it still answers to.
+
+        What is equal within tolerance, or was not timed, takes no run's place.
+        """
+        stored = self.stored[name]
+        if self.baseline is None or self.baseline.ledger is None or name not in self.baseline.cells:
+            return stored
+        anchors = {}
+        mine = [change for change in self.changes if change.cell == name]
+        better = {change.metric for change in mine if change.direction == "better"}
+        open_ = any(change.fails or change.direction == "undecided" for change in mine)
+        if open_ or not better - {"latency_s"}:
+            anchors["anchor"] = self.baseline.cells[name][0].path.name
+        if open_ or "latency_s" not in better:
+            anchors["time_anchor"] = self.baseline.beside[name][0].path.name
+        return {**stored, **anchors}
+
+    def to_json(self, *, failed: bool, complete: bool, gaps: Sequence[Gap] = ()) -> dict[str, Any]:
         """Return what the ledger stores of the run beside pytest-benchmark's own entries."""
         return {
             "schema": SCHEMA,
-            "status": "green" if self.is_green(failed) else "red",
+            "status": "green" if self.is_green(failed, gaps) else "red",
             "scale": self.scale,
             "selection": self.selection,
             "complete": complete,
+            "gated": self.gated,
             "baseline": [str(run.path.name) for run in self.baseline.runs] if self.baseline else [],
             "fingerprint": self.fingerprint,
-            "cells": {name: cell_to_json(cell.measurement) for name, cell in self.cells.items()},
+            "cells": {name: self._cell_to_json(name) for name in self.cells},
             "verdicts": [asdict(judgement) for judgement in self.judgements],
             "changes": [asdict(change) for change in self.changes if change.direction != "information"],
+            "gaps": [asdict(gap) for gap in gaps],
         }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,12 +15,18 @@ import platformdirs
 from compress.artifact import Artifact, Part
 from compress.build import Builder, Store
 from compress.claims.bound import Estimate
+from compress.claims.claim import unmeasured
 from compress.claims.statistics import Paired, wilson_interval
 from compress.errors import CompressError
 from compress.measure.classification import Outcomes
 from compress.measure.measurement import Measurement, measure_file, measure_run
+from compress.measure.metric import METRICS
 from compress.recipe import Recipe
+from compress.runtime.isolation import run_isolated
 from compress.subject import Dataset, Subject
+
+BESIDE_OTHERS = ("time", "memory")
+"""Natures of metrics that mean nothing while other processes of the same run compete for the machine."""
 
 
 def cache_folder() -> Path:
@@ -54,8 +60,13 @@ class Cell:
         return self.measurement.parts
 
     def value(self, metric: str) -> float:
-        """Return a metric's value by name. Raises `CompressError` when it was not measured of this file."""
+        """Return a metric's value by name. Raises `CompressError` when it was not measured of this file.
+
+        Raises `Unmeasured` for times and memory in a run whose processes compete for the machine.
+        """
         value = self.measurement.values.get(metric)
+        if value is None and self.workbench.untimed and metric in METRICS and METRICS[metric].nature in BESIDE_OTHERS:
+            unmeasured(self.workbench.untimed)
         if not isinstance(value, int | float):
             raise CompressError(
                 f"{self.name}: {metric} was not measured; there are {', '.join(self.measurement.values)}"
@@ -137,6 +148,7 @@ class Cell:
 class Workbench:
     """Builds and measures cells, each once, and remembers them in the order they were asked for.
 
+    `untimed` is a reason why times and memory are not measured, such as other processes of the same run.
     Raises `CompressError` when two subjects have one name.
     """
 
@@ -146,6 +158,7 @@ class Workbench:
         folder: Path | None = None,
         *,
         scale: str = "embedded",
+        untimed: str = "",
         announce: Callable[[str], None] = lambda _: None,
         on_measured: Callable[[Cell], None] = lambda _: None,
     ) -> None:
@@ -154,6 +167,7 @@ class Workbench:
             if self.subjects.setdefault(one.name, one) is not one:
                 raise CompressError(f"two subjects are called {one.name!r}; rename one of them")
         self.folder = folder or cache_folder()
+        self.untimed = untimed
         self.prefix = "" if scale == "embedded" else f"{scale}/"
         self.builder = Builder(Store(self.folder / "artifacts"), announce)
         self.on_measured = on_measured
@@ -186,6 +200,10 @@ class Workbench:
             self.on_measured(self.cells[key])
         return self.cells[key]
 
+    def adopt(self, cell: Cell) -> None:
+        """Take in a cell that another process of this run measured."""
+        self.cells.setdefault(f"{cell.subject.name}: {cell.recipe}", cell)
+
     def data(self, subject: Subject) -> Dataset:
         """Return a subject's data, loaded once a run."""
         if subject.name not in self._data:
@@ -205,6 +223,11 @@ class Workbench:
             os.replace(part, path)
         return path
 
+    def load_time_s(self, cell: Cell) -> float:
+        """Return the time to load the cell's file once more, in a fresh process, in seconds."""
+        inputs = self.evaluation_file(cell.subject)
+        return run_isolated(cell.artifact.path, cell.artifact.runtime, inputs, latency_budget_s=0).load_time_s
+
     def close(self) -> None:
         """End the processes that this workbench started."""
         self.builder.close()
@@ -216,7 +239,11 @@ class Workbench:
             reference = self.compressed(subject.name, recipe.reference()).measurement.outputs
         artifact = self.builder.artifact(subject, recipe)
         if recipe.runtime == "keras":
-            return Cell(subject, recipe, measure_file(artifact), self)
-        labels = self.data(subject).evaluation_y
-        measured = measure_run(artifact, self.evaluation_file(subject), labels, reference)
+            measured = measure_file(artifact)
+        else:
+            labels, inputs = self.data(subject).evaluation_y, self.evaluation_file(subject)
+            measured = measure_run(artifact, inputs, labels, reference, score_of=subject.score)
+        if self.untimed:
+            kept = {name: value for name, value in measured.values.items() if METRICS[name].nature not in BESIDE_OTHERS}
+            measured = replace(measured, values=kept)
         return Cell(subject, recipe, measured, self)

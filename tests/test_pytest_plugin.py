@@ -4,22 +4,24 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
+import compress.gatekeeper
 import compress.report.terminal
-from compress.artifact import Artifact
+from compress.artifact import Artifact, sha256_of
+from compress.claims.timing import TimeComparison
 from compress.errors import LedgerError, RuntimeCrash
 from compress.measure.classification import Outcomes
 from compress.measure.measurement import Measurement
 from compress.measure.metric import METRICS
 from compress.workbench import Cell, Workbench
 
-LOADED = compress.report.terminal
+LOADED = compress.report.terminal, compress.gatekeeper
 """Pytest's runs inside this process forget what they were the first to import, and numpy cannot be loaded twice."""
 
 CONFTEST = """
@@ -40,7 +42,7 @@ def pytest_compress_subjects():
 
 
 def pytest_compress_papers():
-    return sorted(Path(__file__).parent.glob("*.toml"))
+    return sorted(Path(__file__).parent.glob("paper*.toml"))
 
 
 def pytest_benchmark_generate_machine_info():
@@ -99,6 +101,11 @@ finding = ""
 """
 
 
+def compared(verdict, ratio=1.0, low=0.98, high=1.02):
+    """Return what came of timing a pair of files, made up."""
+    return TimeComparison(verdict, ratio, low, high, 9, 2, 0.5, 10.0, 0.3, "wall", 1e-4, 0.05, 1.0)
+
+
 @dataclass
 class Suite:
     """A suite of one subject whose measurements are said here; the rest - plugin, gate, ledger - is the real one."""
@@ -108,6 +115,9 @@ class Suite:
     wrong: dict[str, int] = field(default_factory=dict)
     labels: str = "labels"
     error: Exception | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    times: dict[str, TimeComparison] = field(default_factory=dict)
+    timed: list[tuple[bytes, bytes]] = field(default_factory=list)
     n: int = 1000
     call_time_s: float = 0.0
 
@@ -123,9 +133,21 @@ class Suite:
         correct = np.arange(self.n) >= self.wrong.get(text, 20)
         noise = np.full(self.n, 0 if reference else 1e-4, np.float32)
         outcomes = Outcomes(correct, noise, np.ones(self.n, np.float32), self.labels)
-        artifact = Artifact(Path("none"), subject.name, text, recipe.runtime, "0" * 64, 250, 0.1)
         values |= {"accuracy": outcomes.accuracy} | self.values.get(text, {})
+        exact = {name: value for name, value in values.items() if METRICS[name].nature == "exact"}
+        content = json.dumps([exact, self.files.get(text, text)]).encode()  # a measured difference is one of the file
+        path = self.pytester.path / "models" / sha256_of(content)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        artifact = Artifact(path, subject.name, text, recipe.runtime, sha256_of(content), 250, 0.1)
         return Cell(subject, recipe, Measurement(artifact, (), values, outcomes), workbench)
+
+    def time_pair(self, old, new, runtime, sample, policy):
+        self.timed.append((old.read_bytes(), new.read_bytes()))
+        found = next(
+            (self.times[text] for text in self.times if text in self.timed[-1][1].decode()), compared("passed")
+        )
+        return replace(found, allowed_slowdown_fraction=policy.allowed_slowdown_fraction)
 
     def bench(self, text, name="test_bench"):
         folder = self.pytester.path / "benches"
@@ -168,6 +190,7 @@ def suite(pytester, monkeypatch):
     monkeypatch.setenv("COMPRESS_CACHE_DIR", str(pytester.path / "cache"))
     monkeypatch.setattr("compress.runtime.session.open_session", lambda *_, **__: Session(made))
     made = Suite(pytester)
+    monkeypatch.setattr("compress.gatekeeper.time_pair", made.time_pair)
     monkeypatch.setattr(Workbench, "_measure", lambda workbench, *cell: made.measure(workbench, *cell))
     pytester.makeconftest(CONFTEST)
     pytester.makeini("[pytest]\naddopts = --import-mode=importlib --benchmark-quiet\nfilterwarnings = error\n")
@@ -533,7 +556,7 @@ def test_a_regression_fails_a_bench_that_goes_on_to_skip_or_fail(suite, body):
     suite.run()
     suite.bench("import pytest\n" + SIZE.replace("return compressed", "compressed") + f"    {body}\n")
     suite.values["int8"] = {"raw_bytes": 251}
-    result = suite.run("--benchmark-compare")
+    result = suite.run("--benchmark-compare", "--allow=missing")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*not as in run 0001 *", "*  worse: tiny: int8: raw_bytes 250 -> 251 (+0.40% bytes)"])
 
@@ -555,11 +578,13 @@ def test_a_cell_that_went_missing_fails_a_whole_run(suite):
     suite.bench(DROP, "test_drop")
     suite.run()
     (suite.pytester.path / "benches" / "test_drop.py").unlink()
-    gated = suite.run("--benchmark-compare")
-    gated.assert_outcomes(passed=1)
+    gated = suite.run("--benchmark-compare", "--junit-xml=junit.xml")
+    gated.assert_outcomes(passed=1, failed=1)
     assert gated.ret == 1
-    gated.stdout.fnmatch_lines(["  missing: tiny: float16 was measured then and not now (--allow-missing to pass)"])
-    assert suite.run("--benchmark-compare", "--allow-missing").ret == 0
+    gated.stdout.fnmatch_lines(["  missing: tiny: float16 was measured then and not now (--allow missing to pass)"])
+    failure = ET.parse(suite.pytester.path / "junit.xml").getroot().find(".//testcase[@name='missing']/failure")
+    assert "tiny: float16 was measured then and not now" in failure.text
+    assert suite.run("--benchmark-compare", "--allow=missing").ret == 0
     assert suite.statuses == ["green", "red", "green"]
     assert suite.run("--benchmark-compare").ret == 0
 
@@ -576,7 +601,12 @@ def test_a_cell_that_a_later_part_measured_is_missed_all_the_same(suite):
 
 
 @pytest.mark.parametrize(
-    "options", [("-k", "size"), ("--deselect=benches/test_drop.py",), ("--ignore=benches/test_drop.py",)]
+    "options",
+    [
+        ("-k", "size", "--allow=deselected"),
+        ("--deselect=benches/test_drop.py", "--allow", "new,deselected"),
+        ("--ignore=benches/test_drop.py",),
+    ],
 )
 def test_a_part_of_the_suite_misses_nothing(suite, options):
     suite.bench(SIZE)
@@ -585,7 +615,21 @@ def test_a_part_of_the_suite_misses_nothing(suite, options):
     result = suite.run("--benchmark-compare", *options)
     assert result.ret == 0
     assert "missing" not in lines(result)
+    result.stdout.fnmatch_lines(["  this run is of a part: 2 of the 3 cells of the last whole run were measured"])
     assert suite.stored[-1]["compress"]["complete"] is False
+
+
+@pytest.mark.parametrize("options", [("-k", "size"), ("--deselect=benches/test_drop.py",)])
+def test_benches_that_were_left_out_fail_a_gate(suite, options):
+    suite.bench(SIZE)
+    suite.bench(DROP, "test_drop")
+    suite.run()
+    result = suite.run("--benchmark-compare", *options)
+    result.assert_outcomes(passed=1, failed=1, deselected=1)
+    result.stdout.fnmatch_lines(
+        ["  deselected: 1 benches were left out: benches/test_drop.py::test_drop (--allow deselected to pass)"]
+    )
+    assert suite.run(*options).ret == 0
 
 
 def test_a_run_of_one_test_misses_nothing(suite):
@@ -601,7 +645,7 @@ def test_a_suite_whose_benches_are_all_gone_fails(suite):
     suite.bench("def test_plain():\n    pass\n")
     result = suite.run("--benchmark-compare")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["  missing: tiny: int8 *", "nothing was measured, which is no pass"])
+    result.stdout.fnmatch_lines(["  missing: tiny: int8 *", "  empty: nothing was measured, which is no pass *"])
 
 
 def test_a_gated_run_that_measures_nothing_is_no_pass(suite):
@@ -609,16 +653,44 @@ def test_a_gated_run_that_measures_nothing_is_no_pass(suite):
     result = suite.run("--benchmark-compare")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["nothing was measured, which is no pass"])
-    assert suite.run("--benchmark-compare", "--allow-missing").ret == 0
+    assert suite.run("--benchmark-compare", "--allow=empty").ret == 0
 
 
-def test_a_new_cell_is_told_and_passes(suite):
+def test_a_new_cell_fails_a_gate_unless_that_is_allowed(suite):
     suite.bench(SIZE)
     suite.run()
     suite.bench(DROP, "test_drop")
     result = suite.run("--benchmark-compare")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(["  new: 1 cells without a baseline: tiny: float16"])
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["  new: tiny: float16 has no baseline (--allow new to pass)"])
+    allowed = suite.run("--benchmark-compare", "--allow=new")
+    assert allowed.ret == 0
+    allowed.stdout.fnmatch_lines(["  new: tiny: float16 has no baseline (allowed)"])
+
+
+def test_what_a_repository_allows_needs_no_option(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.bench(DROP, "test_drop")
+    (suite.pytester.path / "pyproject.toml").write_text('[tool.compress]\nallow = ["new"]\n')
+    assert suite.run("--benchmark-compare").ret == 0
+
+
+def test_a_renamed_cell_is_said_to_be_renamed(suite):
+    suite.bench(DROP, "test_drop")
+    suite.run()
+    suite.bench(DROP.replace("float16", "dynamic_range"), "test_drop")
+    suite.files["dynamic_range"] = "float16"
+    result = suite.run("--benchmark-compare")
+    result.stdout.fnmatch_lines(["  renamed: tiny: float16 is now called tiny: dynamic_range: the same file, *"])
+    assert result.ret == 1
+    assert "missing" not in lines(result)
+
+
+@pytest.mark.parametrize("option", ["--allow=all", "--allowed-slowdown=5", "--time-budget=-1", "--confidence=0.2"])
+def test_a_limit_without_meaning_is_a_usage_error(suite, option):
+    suite.bench(SIZE)
+    assert suite.run(option).ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_a_run_is_compared_with_the_one_that_is_named(suite):
@@ -656,7 +728,7 @@ def test_another_machine_keeps_sizes_gated_and_is_told(suite, monkeypatch):
     assert suite.run("--benchmark-compare").ret == 1
 
 
-def test_times_stand_beside_the_baselines_and_never_fail(suite):
+def test_times_of_two_runs_of_one_file_are_told_and_never_fail(suite):
     suite.bench(SIZE)
     suite.run()
     suite.values["int8"] = {"latency_s": 1e-4}
@@ -664,8 +736,8 @@ def test_times_stand_beside_the_baselines_and_never_fail(suite):
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         [
-            "  latency of 1 cells stands beside*not gated*",
-            "    tiny: int8: latency_s 1e-05 -> 0.0001 (10.00x, not gated) s",
+            "  latencies of 1 cells, between this run and that one (which says little of one file); most in",
+            "    tiny: int8: latency_s 1e-05 -> 0.0001 (10.00x between two runs, told only) s",
         ]
     )
 
@@ -734,7 +806,7 @@ def test_interrupting_a_run_leaves_no_half_file_and_no_baseline(suite):
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert suite.statuses == ["green", "red"]
     assert suite.stored[1]["compress"]["complete"] is False
-    assert [path.suffix for path in suite.ledger.iterdir() if path.name != ".lock"] == [".json", ".json"]
+    assert not list(suite.ledger.rglob("*.part"))
 
 
 def test_a_run_stopped_at_the_first_failure_is_red_and_misses_nothing(suite):
@@ -822,14 +894,6 @@ def test_claims_without_pytest_benchmark_are_one_error(suite):
     result = suite.pytester.runpytest_inprocess("benches", "-p", "no:benchmark")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: claims need pytest-benchmark, which keeps the runs: do not switch it off"])
-
-
-def test_benches_under_xdist_fail_and_say_so(suite):
-    suite.bench(SIZE)
-    result = suite.pytester.runpytest_subprocess("benches", "-n1", "--benchmark-disable")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*benches are not measured under xdist*run without -n*"])
-    assert list((suite.pytester.path / ".benchmarks").rglob("*.json")) == []
 
 
 def test_colours_are_used_where_pytest_uses_them(suite):

@@ -31,8 +31,13 @@ def model() -> np.ndarray:
     return KERNEL
 
 
+def work() -> int:
+    """Return how many values each inference adds up to no avail; more is slower, of the same bytes and answers."""
+    return int(os.environ.get("TINY_WORK", "0"))
+
+
 def identity() -> str:
-    return "tiny-1"
+    return f"tiny-{work()}" if work() else "tiny-1"
 
 
 def subject(name: str = "tiny") -> Subject:
@@ -40,15 +45,26 @@ def subject(name: str = "tiny") -> Subject:
 
 
 def onnx_file(kernel: np.ndarray) -> bytes:
-    """Return an ONNX file of one matrix product, ``(n, 4) -> (n, 3)``."""
+    """Return an ONNX file of one matrix product, ``(n, 4) -> (n, 3)``, and of `work` that changes no answer."""
     from onnx import TensorProto, helper, numpy_helper
 
+    nodes = [helper.make_node("MatMul", ["x", "kernel"], ["product" if work() else "y"])]
+    constants = {"kernel": kernel.astype(np.float32)}
+    if work():
+        constants |= {"work": np.array([work()], np.int64), "nothing": np.zeros((), np.float32)}
+        nodes += [
+            helper.make_node("ReduceMax", ["x"], ["largest"], keepdims=0),
+            helper.make_node("Expand", ["largest", "work"], ["many"]),
+            helper.make_node("ReduceSum", ["many"], ["sum"], keepdims=0),
+            helper.make_node("Mul", ["sum", "nothing"], ["zero"]),
+            helper.make_node("Add", ["product", "zero"], ["y"]),
+        ]
     graph = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "kernel"], ["y"])],
+        nodes,
         "tiny",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])],
-        [numpy_helper.from_array(kernel.astype(np.float32), "kernel")],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     made: bytes = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8

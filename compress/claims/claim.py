@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Literal, NoReturn, TypeVar
 
 from compress.claims.bound import Bound, Estimate
+from compress.claims.policy import Policy
 from compress.errors import ClaimError
 
 Kind = Literal["theorem", "number", "trend", "refuted"]
@@ -106,6 +107,31 @@ def claim(*sources_and_bound: str | BoundRule, kind: Kind = "theorem") -> Callab
 def claims_of(bench: Callable[..., Any]) -> list[Claim]:
     """Return the claims attached to `bench`, the topmost first; the list may be added to."""
     found: list[Claim] = bench.__dict__.setdefault("compress_claims", [])
+    return found
+
+
+def limits(**changed: Any) -> Callable[[Bench], Bench]:
+    """Gate the cells that a bench asks for by other limits: ``@limits(allowed_slowdown_fraction=0.2)``.
+
+    The names are the fields of `Policy`; those that are not named stay as the repository has them. A cell that other
+    benches ask for too is gated for each of them by its own limits. Raises `ClaimError` on a limit that has no meaning.
+    """
+    if unknown := sorted(changed.keys() - {field.name for field in fields(Policy)}):
+        raise ClaimError(
+            f"@limits: no limit {', '.join(unknown)}; there are {', '.join(f.name for f in fields(Policy))}"
+        )
+    Policy(**changed)
+
+    def attach(bench: Bench) -> Bench:
+        limits_of(bench).update(changed)
+        return bench
+
+    return attach
+
+
+def limits_of(bench: Callable[..., Any]) -> dict[str, Any]:
+    """Return the limits attached to `bench`, by field of `Policy`; the dictionary may be added to."""
+    found: dict[str, Any] = bench.__dict__.setdefault("compress_limits", {})
     return found
 
 

@@ -37,6 +37,10 @@ INSTRUCTION_SETS = (
 )
 
 
+MACHINE = ("cpu", "isa", "cores", "machine", "system")
+"""Entries of a fingerprint without which a time belongs to another machine."""
+
+
 def library_versions() -> dict[str, str]:
     """Return the installed version of each of `LIBRARIES`; those that are not installed are left out."""
     found = {}

@@ -19,8 +19,8 @@ class Policy:
     ``confidence`` is one-sided, for the quality tests and for the interval of a slowdown, all looks at it together.
     ``clock`` is the time of the wall, of the thread (``cpu``: one-thread runtimes only), or the thread's for calls of
     ``long_call_s`` and more (``auto``). Load and compress times are compared with the slowest of the green runs of the
-    same fingerprint. ``allowed_drop_fraction`` bounds the accuracy drop's upper confidence limit (none: only a drop that
-    chance does not explain fails). Raises `ClaimError` on a value that has no meaning.
+    same fingerprint. ``allowed_drop_fraction`` bounds the accuracy drop's upper confidence limit (none: only a drop
+    that chance does not explain fails). Raises `ClaimError` on a value that has no meaning.
     """
 
     allowed_slowdown_fraction: float = 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from compress.artifact import Artifact, Part
 from compress.measure import size
 from compress.measure.classification import SQNR_CEILING_DB, Outcomes, score
+from compress.measure.scores import Scores
 from compress.runtime.isolation import run_isolated
 from compress.runtime.session import op_counts, read_parts
 
@@ -28,6 +30,7 @@ class Measurement:
     parts: tuple[Part, ...]
     values: dict[str, Value]
     outcomes: Outcomes | None = None
+    scores: Scores | None = None
     outputs: NDArray[np.float32] | None = None
     latency_samples_s: tuple[float, ...] = ()
     versions: dict[str, str] | None = None
@@ -60,12 +63,14 @@ def measure_run(
     labels: NDArray[np.int64],
     reference_outputs: NDArray[np.float32] | None,
     *,
+    score_of: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]] | None = None,
     deadline_s: float = 300.0,
 ) -> Measurement:
     """Return what the file tells and what it does: a fresh process loads it, times it and runs every sample.
 
     ``inputs`` is an ``.npy`` file of evaluation samples, ``labels (n,)`` their classes, ``reference_outputs`` the
-    float32 file's answers (None when `artifact` is the reference itself). Raises `ModelFileError` when the file is
+    float32 file's answers (None when `artifact` is the reference itself), `score_of` the subject's own score, from
+    ``outputs (n, classes)`` and ``labels (n,)`` to ``(n,)``, higher is better. Raises `ModelFileError` when the file is
     refused, `RuntimeCrash` when the process does not survive it.
     """
     measured = measure_file(artifact)
@@ -78,6 +83,9 @@ def measure_run(
         "latency_s": float(np.median(run.latency_s)),
         "peak_memory_bytes": run.peak_memory_bytes,
     }
+    scores = None if score_of is None else Scores.of(score_of(run.outputs, labels), labels)
+    if scores is not None:
+        values["score"] = scores.mean
     if reference_outputs is not None:
         values["output_sqnr_db"] = min(outcomes.output_sqnr_db, SQNR_CEILING_DB)
-    return Measurement(artifact, measured.parts, values, outcomes, run.outputs, run.latency_s, run.versions)
+    return Measurement(artifact, measured.parts, values, outcomes, scores, run.outputs, run.latency_s, run.versions)

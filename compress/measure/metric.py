@@ -45,6 +45,7 @@ METRICS = {
             "sparsity", "fraction", "exact", "higher", "zeros among the elements of weights of two or more dimensions"
         ),
         Metric("accuracy", "fraction", "quality", "higher", "top-1 accuracy on the evaluation samples"),
+        Metric("score", "", "quality", "higher", "mean of the subject's own score of each evaluation sample"),
         Metric("output_sqnr_db", "dB", "quality", "higher", "outputs against the float32 file's: signal to noise"),
         Metric("compress_time_s", "s", "time", "lower", "wall time of all steps of the recipe"),
         Metric("load_time_s", "s", "time", "lower", "opening the file in a fresh process, until it can be called"),

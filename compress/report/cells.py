@@ -61,7 +61,7 @@ def row(cell: Cell) -> tuple[str, ...]:
         f"{cell.accuracy_drop.value:+.2f}" if run and cell is not cell.reference else "",
         shown("output_sqnr_db", ".1f"),
         shown("latency_s", ".1f", 1e6),
-        f"{cell.fps:,.0f}" if run else "",
+        f"{cell.fps:,.0f}" if "latency_s" in values else "",
         shown("load_time_s", ".1f", 1e3),
         shown("peak_memory_bytes", ".1f", 1e-6),
         shown("compress_time_s", ".1f"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compress.claims.claim import Judgement, Verdict
+from compress.claims.completeness import Gap
 from compress.measure.metric import METRICS
 from compress.report import cells
 from compress.suite import Suite, covered
@@ -25,10 +27,10 @@ STYLES = {
 SLOWEST = 3
 
 
-def render(suite: Suite, complete: bool, stored: Path | str, *, color: bool, width: int) -> str:
+def render(suite: Suite, gaps: Sequence[Gap], stored: Path | str, *, color: bool, width: int) -> str:
     """Return the report of a run as text, with ANSI colours when `color`, at most `width` columns wide.
 
-    `stored` is the file of the run, or the reason why there is none.
+    `gaps` are what the run left open, `stored` is its file, or the reason why there is none.
     """
     out = StringIO()
     console = Console(
@@ -45,7 +47,7 @@ def render(suite: Suite, complete: bool, stored: Path | str, *, color: bool, wid
         _print_table(console, table.title, table.columns, table.rows)
     if suite.judgements:
         console.print(_claims(suite))
-    _print_baseline(console, suite, complete)
+    _print_baseline(console, suite, gaps)
     _print_last_line(console, suite, stored)
     return out.getvalue().rstrip("\n")
 
@@ -101,7 +103,7 @@ def _measured(judgements: list[Judgement], shown: Judgement) -> str:
     return f"{shown.measured} ({len(others)} more)" if others else shown.measured
 
 
-def _print_baseline(console: Console, suite: Suite, complete: bool) -> None:
+def _print_baseline(console: Console, suite: Suite, gaps: Sequence[Gap]) -> None:
     if suite.baseline is None:
         if suite.gated:
             console.print("\nno baseline: this is the first run here, the next one is compared with it")
@@ -111,39 +113,73 @@ def _print_baseline(console: Console, suite: Suite, complete: bool) -> None:
     console.print(f"\nbaseline: {runs}{f' and {more} before it' if more else ''}")
     for line in suite.machine_changes:
         console.print(f"  not the same machine or software: {line}", soft_wrap=True)
-    for name in suite.missing(complete):
+    for gap in gaps:
+        said, style = f"  {gap.kind}: {gap.text}", "yellow" if gap.allowed else "bold red"
         console.print(
-            Text(f"  missing: {name} was measured then and not now (--allow-missing to pass)", "bold red"),
-            soft_wrap=True,
+            Text(f"{said} (allowed)" if gap.allowed else f"{said} (--allow {gap.kind} to pass)", style), soft_wrap=True
         )
-    if suite.new:
+    whole = suite.whole_baseline
+    kept = [] if whole is None else [name for name in whole.cells if name in suite.cells]
+    if whole is not None and len(kept) < len(whole.cells) and not any(gap.kind == "missing" for gap in gaps):
+        console.print(
+            f"  this run is of a part: {len(kept)} of the {len(whole.cells)} cells of the last whole run were measured"
+        )
+    if suite.new and not any(gap.kind == "new" for gap in gaps):
         first = ", ".join(suite.new[:5]) + (" ..." if len(suite.new) > 5 else "")
         console.print(f"  new: {len(suite.new)} cells without a baseline: {first}", soft_wrap=True)
     for change in suite.changes:
         if change.fails:
             console.print(Text(f"  {change.direction}: {change}", "bold red"), soft_wrap=True)
-    for change in suite.changes:
-        if change.direction == "better":
-            console.print(Text(f"  better: {change}", "green"), soft_wrap=True)
+    for direction, style in (("undecided", "yellow"), ("better", "green")):
+        for change in suite.changes:
+            if change.direction == direction:
+                console.print(Text(f"  {direction}: {change}", style), soft_wrap=True)
     for change in suite.changes:
         if change.direction == "information" and METRICS[change.metric].nature == "quality":
             console.print(Text(f"  not told from chance: {change}"), soft_wrap=True)
-    failing = sum(change.fails for change in suite.changes)
+    failing = sum(change.fails for change in suite.changes) + sum(not gap.allowed for gap in gaps)
     if failing and not suite.gated:
         console.print(
             "  these do not fail a run without --benchmark-compare, but they keep it from becoming a baseline"
         )
     _print_time(console, suite)
+    if suite.gated:
+        for subject, n, drop in suite.detectable_drops():
+            console.print(
+                f"  {subject}: the smallest accuracy drop that its {n:,} samples could show is {drop:.2f} points"
+            )
 
 
 def _print_time(console: Console, suite: Suite) -> None:
-    latency = [one for one in suite.changes if one.metric == "latency_s" and "x" in one.detail]
-    if not latency:
+    changed, timed = suite.changed_files, len(suite.timings)
+    if suite.gated and suite.baseline is not None:
+        same = sum(name in suite.baseline.cells for name in suite.cells) - len(changed)
+        console.print(
+            f"  time: {same} files are the baseline's own, byte for byte, and need no timing; {_timed(suite, timed)}"
+        )
+    told = [one for one in suite.changes if one.metric == "latency_s" and one.direction == "information"]
+    paired = [one for one in told if one.cell in suite.timings]
+    for change in paired:
+        console.print(f"    {change}", soft_wrap=True)
+    between = [one for one in told if one.cell not in suite.timings and "x" in one.detail]
+    if not between:
         return
-    console.print(f"  latency of {len(latency)} cells stands beside the baseline's and is not gated; it moved most in")
-    ratios = sorted(latency, key=lambda one: abs(float(one.detail.split("x")[0]) - 1), reverse=True)
+    console.print(
+        f"  latencies of {len(between)} cells, between this run and that one (which says little of one file); most in"
+    )
+    ratios = sorted(between, key=lambda one: abs(float(one.detail.split("x")[0]) - 1), reverse=True)
     for change in ratios[:SLOWEST]:
         console.print(f"    {change} s", soft_wrap=True)
+
+
+def _timed(suite: Suite, timed: int) -> str:
+    if not suite.changed_files:
+        return "no file changed"
+    said = f"{timed} of {len(suite.changed_files)} changed files ran beside their baseline's"
+    if suite.baseline is not None and suite.baseline.ledger is None:
+        said += " (a golden file holds no model files to run)"
+    spent = sum(one.spent_s for one in suite.timings.values())
+    return f"{said}, {spent:.1f} s" if timed else said
 
 
 def _print_last_line(console: Console, suite: Suite, stored: Path | str) -> None:

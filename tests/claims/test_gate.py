@@ -1,4 +1,4 @@
-"""The gate judges each metric by its nature: exact as it is, quality paired, time and memory told."""
+"""The gate judges each metric by its nature: exact as it is, quality paired, time beside the old file or told."""
 
 import math
 
@@ -7,9 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.claims.gate import compare_outcomes, compare_values
+from compress.claims.gate import (
+    compare_cells,
+    compare_outcomes,
+    compare_scores,
+    compare_values,
+    slower_than_ever,
+    time_change,
+)
+from compress.claims.policy import Policy
+from compress.claims.timing import TimeComparison
+from compress.errors import DataError
 from compress.measure.classification import Outcomes, score
 from compress.measure.metric import METRICS
+from compress.measure.scores import Scores
 
 CELL = "mnist_cnn: int8"
 VALUES = {
@@ -24,6 +35,7 @@ VALUES = {
     "ops": {"CONV_2D": 1, "FULLY_CONNECTED": 1},
     "sparsity": 0.5,
     "accuracy": 0.98,
+    "score": 0.7,
     "output_sqnr_db": 35.0,
     "compress_time_s": 4.0,
     "load_time_s": 0.01,
@@ -116,9 +128,13 @@ def test_a_metric_that_was_not_measured_this_time_is_a_change():
 
 
 @pytest.mark.parametrize("metric", [name for name, metric in METRICS.items() if metric.nature in ("time", "memory")])
-def test_time_and_memory_are_told_and_never_fail(metric):
+def test_time_and_memory_of_two_runs_are_told_and_never_fail(metric):
     (change,) = changed(**{metric: VALUES[metric] * 3})
-    assert (change.direction, change.fails, change.detail) == ("information", False, "3.00x, not gated")
+    assert (change.direction, change.fails, change.detail) == (
+        "information",
+        False,
+        "3.00x between two runs, told only",
+    )
 
 
 def test_quality_is_left_to_the_paired_tests():
@@ -225,3 +241,116 @@ def test_another_evaluation_set_of_equal_accuracy_still_fails():
     assert samples.fails
     assert samples.detail == "n=3000 -> 1000; other labels, or another order"
     assert (accuracy.direction, accuracy.old, accuracy.new) == ("information", "98.00%", "98.00%")
+
+
+def test_the_policy_says_how_large_a_drop_counts_and_how_sure_it_has_to_be():
+    old, new = outcomes(right(3000, 60)), outcomes(right(3000, 105))
+    for policy in (Policy(minimum_drop_fraction=0.02), Policy(confidence=1 - 1e-15)):
+        (change,) = compare_outcomes(CELL, old, new, policy)
+        assert change.direction == "information"
+
+
+def test_an_allowed_drop_bounds_what_the_samples_leave_open():
+    old, new = outcomes(right(3000, 60)), outcomes(right(3000, 63))
+    (told,) = compare_outcomes(CELL, old, new)
+    assert told.direction == "information"
+    (narrow,) = compare_outcomes(CELL, old, new, Policy(allowed_drop_fraction=0.001))
+    assert narrow.direction == "undecided"
+    assert "the drop is at most 0." in narrow.detail
+    (wide,) = compare_outcomes(CELL, old, new, Policy(allowed_drop_fraction=0.01))
+    assert wide.direction == "information"
+    # equal outcomes of few samples leave a drop open too
+    few = outcomes(right(100, 2))
+    (open_,) = compare_outcomes(CELL, few, few, Policy(allowed_drop_fraction=0.001))
+    assert open_.direction == "undecided"
+
+
+def scores(values, labels="labels"):
+    return Scores(np.asarray(values, np.float32), labels)
+
+
+SCORED = np.random.default_rng(0).uniform(0.5, 1, 400).astype(np.float32)
+
+
+def test_a_mean_score_that_certainly_fell_is_worse_and_the_other_way_round_better():
+    fallen = SCORED - np.random.default_rng(1).uniform(0, 0.04, 400).astype(np.float32)
+    (change,) = compare_scores(CELL, scores(SCORED), scores(fallen))
+    assert (change.metric, change.direction) == ("score", "worse")
+    assert "paired bootstrap of n=400; smallest drop that n could show: 0.00" in change.detail
+    (back,) = compare_scores(CELL, scores(fallen), scores(SCORED))
+    assert back.direction == "better"
+
+
+def test_a_score_that_moved_by_chance_or_by_less_than_counts_is_told():
+    noisy = SCORED + np.random.default_rng(2).normal(0, 0.2, 400).astype(np.float32)
+    (chance,) = compare_scores(CELL, scores(SCORED), scores(noisy))
+    assert chance.direction == "information"
+    (small,) = compare_scores(CELL, scores(SCORED), scores(SCORED - np.float32(0.0005)))
+    assert small.direction == "information"
+    assert compare_scores(CELL, scores(SCORED), scores(SCORED)) == []
+
+
+def test_scores_of_other_samples_are_a_change_of_their_own():
+    (change,) = compare_scores(CELL, scores(SCORED), scores(SCORED, "others"))
+    assert (change.metric, change.direction) == ("evaluation_samples", "changed")
+
+
+def cell(values=VALUES, outcomes_=None, scores_=None):
+    return {
+        "values": values,
+        "outcomes": None if outcomes_ is None else outcomes_.to_json(),
+        "scores": None if scores_ is None else scores_.to_json(),
+    }
+
+
+def test_a_cell_is_compared_by_all_that_is_stored_of_it():
+    old = cell(outcomes_=outcomes(right(3000, 60)), scores_=scores(SCORED))
+    new = cell({**VALUES, "raw_bytes": 30_000}, outcomes(right(3000, 105)), scores(SCORED - 0.1))
+    assert [change.metric for change in compare_cells(CELL, old, new)] == ["raw_bytes", "accuracy", "score"]
+    assert all(change.fails for change in compare_cells(CELL, old, new))
+    assert compare_cells(CELL, old, old) == []
+
+
+def test_quality_that_is_no_longer_scored_is_a_change():
+    old = cell(outcomes_=outcomes(right(3000, 60)), scores_=scores(SCORED))
+    lost = [(change.metric, change.new, change.fails) for change in compare_cells(CELL, old, cell())]
+    assert lost == [("outcomes", "absent", True), ("scores", "absent", True)]
+
+
+def test_damaged_outcomes_are_an_error_and_no_comparison():
+    old = cell(outcomes_=outcomes(right(3000, 60)))
+    old["outcomes"]["correct"] = "?"
+    with pytest.raises(DataError, match="damaged"):
+        compare_cells(CELL, old, cell(outcomes_=outcomes(right(3000, 60))))
+
+
+def compared(verdict, ratio=1.2, low=1.1, high=1.3):
+    return TimeComparison(verdict, ratio, low, high, 9, 2, 0.5, 10.0, 0.3, "wall", 1e-4, 0.05, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "informs", "direction"),
+    [
+        (compared("failed"), "", "worse"),
+        (compared("undecided"), "", "undecided"),
+        (compared("passed", 1.0, 0.98, 1.02), "", "information"),
+        (compared("passed", 0.5, 0.4, 0.6), "", "better"),
+        (compared("failed"), "another machine", "information"),
+    ],
+)
+def test_a_pair_that_was_timed_is_judged_unless_it_can_only_inform(found, informs, direction):
+    change = time_change(CELL, found, informs)
+    assert (change.metric, change.direction) == ("latency_s", direction)
+    assert change.old == "100 µs"
+    assert change.detail.endswith(informs)
+    assert "9 blocks" in change.detail
+
+
+def test_a_time_is_only_worse_when_it_is_beyond_the_slowest_green_run_by_what_is_allowed():
+    greens = [1.0, 2.0, 1.5]
+    assert slower_than_ever(CELL, "load_time_s", greens, 4.0, 1.0, 0.05) is None
+    change = slower_than_ever(CELL, "load_time_s", greens, 4.1, 1.0, 0.05)
+    assert change.direction == "worse"
+    assert "2.0x the slowest of 3 green runs" in change.detail
+    assert slower_than_ever(CELL, "load_time_s", [0.01], 0.05, 1.0, 0.05) is None, "a difference that never counts"
+    assert slower_than_ever(CELL, "load_time_s", [], 4.1, 1.0, 0.05) is None

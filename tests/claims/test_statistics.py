@@ -11,6 +11,7 @@ from scipy import stats
 
 from compress.claims.statistics import (
     Paired,
+    drop_of_scores,
     minimum_detectable_drop,
     noise_grew_p,
     two_proportions_p,
@@ -169,3 +170,41 @@ def test_unpaired_accuracies_are_compared_by_the_hypergeometric_tail(old_n, new_
     old_right, new_right = data.draw(st.integers(0, old_n)), data.draw(st.integers(0, new_n))
     tail = stats.hypergeom(old_n + new_n, old_right + new_right, old_n).sf(old_right - 1)
     assert two_proportions_p(old_right, old_n, new_right, new_n) == pytest.approx(tail, abs=1e-9)
+
+
+def scores(n, drop, spread=0.2, seed=0):
+    rng = np.random.default_rng(seed)
+    old = rng.uniform(0, 1, n).astype(np.float32)
+    return old, (old - drop + spread * rng.standard_normal(n)).astype(np.float32)
+
+
+def test_the_bootstrap_of_a_mean_agrees_with_students_t():
+    old, new = scores(2000, 0.05)
+    found = drop_of_scores(old, new)
+    interval = stats.ttest_1samp(old.astype(float) - new, 0).confidence_interval(0.98)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-3)
+    assert found.drop == pytest.approx((old.astype(float) - new).mean(), abs=1e-12)
+
+
+def test_the_bootstrap_turns_around_with_its_sides():
+    old, new = scores(300, 0.02)
+    there, back = drop_of_scores(old, new), drop_of_scores(new, old)
+    assert there.drop == -back.drop
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=3e-3)
+
+
+def test_samples_that_all_moved_alike_leave_nothing_to_chance():
+    found = drop_of_scores(np.ones(5, np.float32), np.full(5, 0.5, np.float32))
+    assert (found.low, found.drop, found.high, found.detectable) == (0.5, 0.5, 0.5, 0.0)
+
+
+def test_equal_means_are_called_a_drop_about_as_rarely_as_asked_for():
+    wrong = sum(drop_of_scores(*scores(120, 0.0, seed=seed), confidence=0.95).low > 0 for seed in range(200))
+    assert wrong <= 20  # 10 expected; more than 20 by chance: 1 in 1,000
+
+
+def test_the_smallest_detectable_drop_is_found_nine_times_in_ten():
+    n, spread = 200, 0.2
+    drop = drop_of_scores(*scores(n, 0.0, spread)).detectable
+    found = sum(drop_of_scores(*scores(n, drop, spread, seed)).low > 0 for seed in range(100))
+    assert 80 <= found <= 98

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.claims.claim import Judgement, Verdict
+from compress.claims.completeness import Gap
 from compress.claims.gate import Change
 from compress.claims.ledger import Baseline, StoredRun
 from compress.report.terminal import render
@@ -25,8 +26,8 @@ def baseline(*cells, complete=True):
     return Baseline((run,), {name: (run, {}) for name in cells})
 
 
-def text(made, complete=True, stored=STORED, *, color=False, width=100):
-    return render(made, complete, stored, color=color, width=width)
+def text(made, gaps=(), stored=STORED, *, color=False, width=100):
+    return render(made, gaps, stored, color=color, width=width)
 
 
 def judgement(verdict=Verdict.HELD, **more):
@@ -88,17 +89,24 @@ def test_improvements_and_undecided_quality_are_told_and_times_only_in_sum():
     changes = [
         Change("a", "raw_bytes", "2", "1", "better"),
         Change("a", "accuracy", "98%", "97.9%", "information"),
-        Change("a", "peak_memory_bytes", "1", "2", "information", "2.00x, not gated"),
+        Change("a", "peak_memory_bytes", "1", "2", "information", "2.00x between two runs, told only"),
         *(
-            Change(f"cell {index}", "latency_s", "1", "2", "information", f"{1 + index / 10:.2f}x, not gated")
+            Change(
+                f"cell {index}",
+                "latency_s",
+                "1",
+                "2",
+                "information",
+                f"{1 + index / 10:.2f}x between two runs, told only",
+            )
             for index in range(6)
         ),
     ]
     said = text(suite(baseline=baseline("a"), changes=changes))
     assert "  better: a: raw_bytes 2 -> 1" in said
     assert "  not told from chance: a: accuracy 98% -> 97.9%" in said
-    assert "latency of 6 cells stands beside the baseline's and is not gated" in said
-    assert [line.split(":")[0].strip() for line in said.splitlines() if "not gated)" in line] == [
+    assert "latencies of 6 cells, between this run and that one" in said
+    assert [line.split(":")[0].strip() for line in said.splitlines() if "told only)" in line] == [
         "cell 5",
         "cell 4",
         "cell 3",
@@ -107,15 +115,25 @@ def test_improvements_and_undecided_quality_are_told_and_times_only_in_sum():
 
 
 def test_a_time_that_was_zero_before_is_no_ratio():
-    change = Change("a", "latency_s", "0", "1", "information", "not gated")
-    assert "latency" not in text(suite(baseline=baseline("a"), changes=[change]))
+    change = Change("a", "latency_s", "0", "1", "information", "told only")
+    assert "latenc" not in text(suite(baseline=baseline("a"), changes=[change]))
 
 
-def test_missing_cells_are_named_when_the_run_was_whole():
-    made = suite(baseline=baseline("gone: int8"))
-    assert "  missing: gone: int8 was measured then and not now (--allow-missing to pass)" in text(made)
-    assert "missing" not in text(made, complete=False)
-    assert "missing" not in text(suite(baseline=baseline("gone: int8", complete=False)))
+def test_gaps_are_named_with_what_would_let_them_pass():
+    gaps = [Gap("missing", "a was measured then and not now"), Gap("new", "b has no baseline", allowed=True)]
+    said = text(suite(baseline=baseline("a")), gaps).splitlines()
+    assert "  missing: a was measured then and not now (--allow missing to pass)" in said
+    assert "  new: b has no baseline (allowed)" in said
+
+
+def test_a_run_of_a_part_says_how_much_of_the_whole_it_measured():
+    assert "this run is of a part: 0 of the 2 cells of the last whole run" in text(suite(baseline=baseline("a", "b")))
+    assert "of a part" not in text(suite(baseline=baseline("a", "b", complete=False)))
+
+
+def test_a_gate_says_which_files_were_timed_and_which_needed_no_timing():
+    same = text(suite(baseline=baseline("a"), gated=True))
+    assert "time: 0 files are the baseline's own, byte for byte, and need no timing; no file changed" in same
 
 
 def test_a_run_that_measured_nothing_is_said_to_be_no_pass():
