@@ -12,6 +12,7 @@ from compress.claims.fingerprint import differences
 from compress.claims.ledger import StoredRun
 from compress.errors import LedgerError
 from compress.measure.metric import METRICS, Metric
+from compress.report.columns import aligned
 
 BARS = "▁▂▃▄▅▆▇█"
 PLAIN_BARS = "_.-~=+*#"
@@ -38,7 +39,7 @@ def of_metric(runs: Sequence[StoredRun], cell: str, metric: str, *, plain: bool 
         notes.append(_notes(run, before, cell, old, new))
         before = run
     lines = [f"{cell}, {metric}" + (f": {kind.is_what}, {kind.unit}" if kind.unit else "")]
-    for row, below in zip(_aligned(rows, right=(4, 5)), notes, strict=True):
+    for row, below in zip(aligned(rows, right=(4, 5)), notes, strict=True):
         lines += [row, *(f"      {note}" for note in below)]
     numbers = [_number(_value(run, cell, metric)) for run in measured]
     finite = [number for number in numbers if math.isfinite(number)]
@@ -52,14 +53,14 @@ def of_cell(runs: Sequence[StoredRun], cell: str, *, plain: bool = False) -> lis
     """Return a line for each metric of `cell`: its first and last value in `runs`, and a sparkline."""
     names = [name for name in _metrics(runs) if any(_value(run, cell, name) is not None for run in runs)]
     rows = [_summary(runs, cell, name, name, plain=plain) for name in names]
-    return [cell, *_aligned([("metric", "runs", "first", "last", "change", ""), *rows], right=(1, 2, 3, 4))]
+    return [cell, *aligned([("metric", "runs", "first", "last", "change", ""), *rows], right=(1, 2, 3, 4))]
 
 
 def over_cells(runs: Sequence[StoredRun], metric: str, *, plain: bool = False) -> list[str]:
     """Return a line for each cell that has `metric`: its first and last value in `runs`, and a sparkline."""
     names = [name for name in _cells(runs) if any(_value(run, name, metric) is not None for run in runs)]
     rows = [_summary(runs, name, metric, name, plain=plain) for name in names]
-    return [metric, *_aligned([("cell", "runs", "first", "last", "change", ""), *rows], right=(1, 2, 3, 4))]
+    return [metric, *aligned([("cell", "runs", "first", "last", "change", ""), *rows], right=(1, 2, 3, 4))]
 
 
 def find_cell(runs: Sequence[StoredRun], name: str) -> str:
@@ -189,14 +190,3 @@ def _summary(runs: Sequence[StoredRun], cell: str, metric: str, name: str, *, pl
     change = _change(kind, values[0] if len(values) > 1 else None, values[-1])
     bars = sparkline([_number(value) for value in values[-SUMMARY_RUNS:]], plain=plain)
     return (name, str(len(values)), *ends, change, bars)
-
-
-def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            text.rjust(width) if index in right else text.ljust(width)
-            for index, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
