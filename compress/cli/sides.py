@@ -53,21 +53,28 @@ def find_sides(
     return old, new
 
 
+def find_run(name: str, ledger: Ledger) -> Side:
+    """Return the run called `name`, its number or file name in `ledger`, or the path of a run's file anywhere.
+
+    Raises `LedgerError` when there is none, several, or a damaged one.
+    """
+    from compress.claims.ledger import Ledger
+
+    path = Path(name)
+    if name.isdigit() or not path.is_file():
+        return Side(ledger.find(name), ledger)
+    beside = Ledger(path.parent)
+    return Side(beside.load(path), beside)
+
+
 def _find(name: str, ledger: Ledger, golden: Path | None) -> Side | Golden:
     from compress.claims.golden import Golden
-    from compress.claims.ledger import Ledger
 
     if name == "golden":
         if golden is None:
             raise LedgerError('no golden file is named; add golden = "benches/golden.json" to [tool.compress]')
         return Golden.load(golden)
-    path = Path(name)
-    if name.isdigit() or not path.is_file():
-        return Side(ledger.find(name), ledger)
-    if _is_golden(path):
-        return Golden.load(path)
-    beside = Ledger(path.parent)
-    return Side(beside.load(path), beside)
+    return Golden.load(Path(name)) if _is_golden(Path(name)) else find_run(name, ledger)
 
 
 def _is_golden(path: Path) -> bool:
