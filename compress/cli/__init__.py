@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from compress.cli import accept, compare, coverage, doctor, history, inspect, runs
+from compress.cli import accept, compare, coverage, doctor, gc, history, inspect, runs
 from compress.errors import CompressError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -29,6 +29,7 @@ COMMANDS = (
     history.history,
     compare.compare,
     accept.accept,
+    gc.gc,
     doctor.doctor,
     inspect.inspect,
     coverage.coverage,
