@@ -36,6 +36,9 @@ def open_session(content: bytes, threads: int) -> NoReturn:  # noqa: ARG001
     raise ModelFileError("a Keras weight file holds no architecture and cannot be run; use @litert or @onnx")
 
 
+load_session = open_session
+
+
 def op_counts(content: bytes) -> dict[str, int]:  # noqa: ARG001
     """Return no operations: a weight file holds none."""
     return {}
