@@ -108,7 +108,10 @@ def _print_counts(console: Console, found: Comparison, *, timing: bool) -> None:
     elif not found.has_files:
         said = f"{changed} files changed and were not compared: a golden file keeps no model files to run"
     elif timing:
-        said = f"{found.timed} of {changed} changed files ran beside the older ones"
+        said = f"{len(found.timed)} of {changed} changed files ran beside the older ones"
     else:
         said = f"{changed} files changed and were not compared; --time runs them beside the older ones"
     console.print(f"  time: {said}", soft_wrap=True)
+    for change in told:
+        if change.cell in found.timed and change.metric == "latency_s":
+            console.print(f"    {change}", soft_wrap=True)

@@ -31,7 +31,7 @@ class Comparison:
     gaps: list[Gap] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     changed_files: list[str] = field(default_factory=list)
-    timed: int = 0
+    timed: list[str] = field(default_factory=list)
 
     @property
     def machine(self) -> list[str]:
@@ -162,6 +162,6 @@ def _time(found: Comparison, name: str, policy: Policy, announce: Callable[[str]
     except (ModelFileError, RuntimeCrash) as error:
         found.gaps.append(Gap("untimed", f"{name}: its file changed and could not be timed: {error}"))
         return
-    found.timed += 1
+    found.timed.append(name)
     found.changes = [one for one in found.changes if (one.cell, one.metric) != (name, "latency_s")]
     found.changes.append(judge_time(name, timed))

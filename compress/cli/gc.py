@@ -37,7 +37,7 @@ def gc(
 
     limit = None if max_bytes is None else parse_bytes(max_bytes)
     planned = retention.plan(open_ledger(storage), keep_runs, limit)
-    done = planned if dry_run or not planned.removed else retention.apply(planned)
+    done = planned if dry_run else retention.apply(planned)
     _print(open_console(), done, dry_run=dry_run)
 
 

@@ -92,12 +92,13 @@ def test_a_golden_file_takes_single_cells_and_tells_old_and_new(run, ledger, tmp
     assert [one["reason"] for one in log] == ["the first", "smaller", "all"]
 
 
-def test_a_run_of_another_ledger_is_accepted_by_its_path(run, tmp_path):
+def test_a_run_of_another_ledger_is_accepted_by_its_path_under_that_ledgers_lock(run, ledger, tmp_path):
     path = Ledger(tmp_path / "ci").save(document("red"), "x")
     code, out, _ = run("accept", os.path.relpath(path, tmp_path), "--reason", "worth it")
     assert code == 0
     assert Ledger(tmp_path / "ci").load(path).status == "accepted"
     assert out.startswith("accepted: run 0001")
+    assert not ledger.folder.exists()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import os
 
+import numpy as np
 import pytest
 
 from compress.claims.golden import Golden
@@ -213,7 +214,9 @@ def test_changed_files_are_run_beside_each_other_on_demand(compare, timed, ledge
     assert pairs == [(b"old", b"new", "litert", None)]
     assert (ended, out.splitlines()[-1]) == (code, last)
     assert "  time: 1 of 1 changed files ran beside the older ones" in out
-    assert f"{int(last == 'passed: nothing got worse')} of time and memory" in out
+    unchanged = last == "passed: nothing got worse"
+    assert f"{int(unchanged)} of time and memory" in out
+    assert ("    a: latency_s 10 µs -> 10 µs (1.00x [0.98, 1.02] in 9 blocks" in out) == unchanged
 
 
 def test_a_file_that_is_not_kept_or_does_not_run_is_untimed_and_fails(compare, timed, ledger, tmp_path, monkeypatch):
@@ -306,3 +309,24 @@ def test_the_files_are_only_read(run, ledger, golden):
     run("compare", "golden", "2")
     assert {path: path.read_bytes() for path in before} == before
     assert json.loads(golden.read_text())["compress"]["kind"] == "golden"
+
+
+def test_real_files_run_beside_each_other_on_noise_of_their_shape(run, ledger, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    helper = onnx.helper
+    for weight in (1, 2):
+        weights = onnx.numpy_helper.from_array(np.full((8, 8), weight, np.float32), "w")
+        ends = [helper.make_tensor_value_info(name, 1, [1, 8]) for name in ("x", "y")]
+        node = helper.make_node("MatMul", ["x", "w"], ["y"])
+        graph = helper.make_graph([node], "tiny", ends[:1], ends[1:], [weights])
+        model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+        path = tmp_path / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        stored = cell(path.read_bytes(), runtime="onnx")
+        ledger.keep_file(path, stored["sha256"], "onnx")
+        ledger.save(document(cells={"tiny: float32@onnx": stored}), "x")
+    (tmp_path / "pyproject.toml").write_text("[tool.compress]\ntime-budget-s = 0.5\n")
+    _, out, _ = run("compare", "1", "2", "--time")
+    assert "  timing tiny: float32@onnx beside its older file ..." in out
+    assert "  time: 1 of 1 changed files ran beside the older ones" in out
