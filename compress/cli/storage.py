@@ -24,11 +24,13 @@ Scale = Annotated[str, typer.Option(help="Which runs: those made at this scale, 
 
 def open_ledger(storage: Path | None) -> Ledger:
     """Return the ledger in the folder `storage`, else where pytest-benchmark keeps this machine's runs."""
-    from pytest_benchmark.utils import get_machine_id
-
     from compress.claims.ledger import Ledger
 
-    return Ledger(storage or Path(".benchmarks") / get_machine_id())
+    if storage is not None:
+        return Ledger(storage)
+    from pytest_benchmark.utils import get_machine_id
+
+    return Ledger(Path(".benchmarks") / get_machine_id())
 
 
 def open_console() -> Console:

@@ -1,7 +1,11 @@
 """`doctor` prints one line a check, each fault with its remedy, and ends with 1 when something is wrong."""
 
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
 import pytest
 
+from compress.cli.doctor import environment
 from compress.cli.doctor.finding import Finding
 from tests.cli.stored_run import document
 
@@ -30,6 +34,20 @@ def test_wrong_settings_end_with_1(run, tmp_path):
     code, out, _ = run("doctor")
     assert code == 1
     assert "wrong  settings: " in out
+
+
+def test_without_pytest_benchmark_everything_else_is_still_checked(run, monkeypatch):
+    def missing(name):
+        if name == "pytest-benchmark":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(environment, "version", missing)
+    monkeypatch.setitem(sys.modules, "pytest_benchmark.utils", None)
+    code, out, _ = run("doctor", storage=False)
+    assert code == 1
+    assert "wrong  packages: not installed: pytest-benchmark\n       -> pip install --upgrade 'compress-bench'" in out
+    assert "clock: smallest step" in out
 
 
 def test_no_fault_goes_without_a_remedy():
