@@ -22,7 +22,7 @@ DISTRIBUTION = "compress-bench"
 PLUGINS = {"benchmark": "pytest-benchmark", DISTRIBUTION: DISTRIBUTION}
 """Entry point in the group ``pytest11`` -> the distribution that brings it."""
 
-SWITCHES = ("--benchmark-disable", "--benchmark-skip", "no:benchmark", f"no:{DISTRIBUTION}", "--storage=none")
+SWITCHES = ("--benchmark-disable", "--benchmark-skip", "no:benchmark", f"no:{DISTRIBUTION}")
 """Options that switch the gate off when they are given to every run."""
 
 
