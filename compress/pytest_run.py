@@ -91,7 +91,13 @@ class Run:
                 f"--require-baseline: {self.ledger.folder} holds no green run at this scale{golden}"
             )
         self.suite: Suite = Suite(
-            scale, selection_of(config), baseline, gated=self.gated, papers=papers, allow=self.settings.allow
+            scale,
+            selection_of(config),
+            baseline,
+            gated=self.gated,
+            papers=papers,
+            allow=self.settings.allow,
+            no_times=self.workbench.untimed,
         )
         off = self.benchmarks.skip or (self.benchmarks.disabled and not is_distributed(config))
         self.gatekeeper = Gatekeeper(

@@ -29,7 +29,11 @@ class PrintedTable:
 
 @dataclass
 class Suite:
-    """The state of one run. ``gated`` says whether changes for the worse fail (``--benchmark-compare``)."""
+    """The state of one run. ``gated`` says whether changes for the worse fail (``--benchmark-compare``).
+
+    ``allow`` are the kinds of gaps that pass, ``no_times`` the reason why times and memory were not measured, and
+    ``untimed`` why the changed file of a cell did not run beside its baseline's.
+    """
 
     scale: str
     selection: str
@@ -37,6 +41,7 @@ class Suite:
     gated: bool = False
     papers: Sequence[Paper] = ()
     allow: frozenset[str] = frozenset()
+    no_times: str = ""
     cells: dict[str, Cell] = field(default_factory=dict)
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
     judgements: list[Judgement] = field(default_factory=list)

@@ -193,6 +193,8 @@ def _print_last_line(console: Console, suite: Suite, stored: Path | str) -> None
     console.print(f"\n{len(suite.cells)} cells measured; claims: {said}; {worse} changes for the worse")
     if total:
         console.print(f"{carried} of the papers' {total} claims carry a verdict from this run")
+    if suite.no_times:
+        console.print(Text(f"unmeasured: {suite.no_times}", "bold yellow"))
     if suite.nothing_measured:
         console.print(Text("nothing was measured, which is no pass", "bold red"))
     said = f"stored: {stored}" if isinstance(stored, Path) else f"this run was not stored: {stored}"
