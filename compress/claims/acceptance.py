@@ -44,6 +44,14 @@ def chosen_cells(run: StoredRun, cells: Sequence[str]) -> list[str]:
     return sorted(cells or run.cells)
 
 
+def may_stand(run: StoredRun, cells: Sequence[str]) -> bool:
+    """Return whether `cells`, or all of `run`, may be a baseline as they are, and answer to no older one."""
+    stand = all(
+        run.may_be_baseline(name) and not run.cells[name].keys() & set(ANCHORS) for name in chosen_cells(run, cells)
+    )
+    return stand and (bool(cells) or run.green)
+
+
 def with_acceptance(run: StoredRun, reason: str, cells: Sequence[str], who: str | None) -> dict[str, Any]:
     """Return the document of `run` with `cells`, or all, accepted: they are their own anchors from now on.
 
@@ -51,13 +59,12 @@ def with_acceptance(run: StoredRun, reason: str, cells: Sequence[str], who: str 
     its own anchor.
     """
     chosen = chosen_cells(run, cells)
-    stand = all(run.may_be_baseline(name) and not run.cells[name].keys() & set(ANCHORS) for name in chosen)
     before: dict[str, dict[str, list[object]]] = {}
     for change in run.compress.get("changes", []):
         if change["cell"] in chosen:
             before.setdefault(change["cell"], {})[change["metric"]] = [change["old"], change["new"]]
     entry = acceptance(reason, who, cells, before)
-    if stand and (cells or run.green):
+    if may_stand(run, cells):
         what = f"{'; '.join(chosen)} of {run.describe()}" if cells else run.describe()
         raise LedgerError(f"{what} may be a baseline already; there is nothing to accept")
     own = {

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from compress.cli.storage import Storage, open_console, open_ledger
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def accept(
@@ -20,34 +23,47 @@ def accept(
         typer.Option(help="Only this cell, or a part of its name; may be given again.", show_default="the whole run"),
     ] = None,
     golden: Annotated[
-        Path | None, typer.Option(help="Put the cells into this golden file, and leave the ledger as it is.")
+        Path | None,
+        typer.Option(
+            help="Put the cells into this golden file, and leave the ledger as it is.",
+            show_default="the one of [tool.compress], beside the ledger",
+        ),
     ] = None,
+    ledger_only: Annotated[bool, typer.Option("--ledger-only", help="Leave the golden file as it is.")] = False,
     storage: Storage = None,
 ) -> None:
-    """Let a red run be the baseline of the next ones, with the reason for it; or put a run into a golden file.
+    """Let a red run be the baseline of the next ones, and the repository's golden file, with the reason for it.
 
     The reason is stored, with who accepted, when, and what was what before.
     """
+    from compress.claims.acceptance import may_stand
     from compress.claims.golden import Golden
     from compress.claims.ledger import Ledger
     from compress.cli.sides import find_run
     from compress.report.history import find_cell
+    from compress.settings import load_settings
 
     found = find_run(run, open_ledger(storage)).run
     cells = sorted({find_cell([found], name) for name in cell or ()})
     of = f"{', '.join(cells)} of " if cells else ""
-    if golden is None:
+    console = open_console()
+    path = None if ledger_only else golden or load_settings(Path.cwd()).golden
+    changed = None
+    if path is not None:
+        # judged before anything is written, so that one refusal leaves both as they are
+        changed = (Golden.load(path) if path.exists() else Golden(path)).accept(found, reason, cells)
+    if golden is None and (path is None or not may_stand(found, cells)):
         ledger = Ledger(found.path.parent)
         ledger.accept(found, reason, cells)
         accepted = ledger.load(found.path)
-        said, before = f"{of}{accepted.describe()}", accepted.acceptances()[-1]["before"]
-    else:
-        held = Golden.load(golden) if golden.exists() else Golden(golden)
-        new = held.accept(found, reason, cells)
-        new.write()
-        said, before = f"{of}{found.describe()} into {golden}", new.accepted[-1]["before"]
-    console = open_console()
-    console.print(f"accepted: {said}: {reason}", soft_wrap=True)
+        _say(console, f"{of}{accepted.describe()}: {reason}", accepted.acceptances()[-1]["before"])
+    if changed is not None:
+        changed.write()
+        _say(console, f"{of}{found.describe()} into {path}: {reason}", changed.accepted[-1]["before"])
+
+
+def _say(console: Console, accepted: str, before: Mapping[str, Mapping[str, Sequence[object]]]) -> None:
+    console.print(f"accepted: {accepted}", soft_wrap=True)
     for line in _changes(before):
         console.print(f"  {line}", soft_wrap=True)
 

@@ -119,3 +119,42 @@ def test_what_cannot_be_accepted_is_one_error_and_changes_nothing(run, red, tmp_
     assert err.count("\n") == 1
     assert red.read_bytes() == before
     assert (tmp_path / "damaged.json").read_text() == "{"
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[tool.compress]\ngolden = "golden.json"\n')
+    return tmp_path / "golden.json"
+
+
+def test_a_repositorys_golden_file_is_accepted_into_with_the_ledger(run, red, ledger, settings):
+    code, out, err = run("accept", "1", "--reason", "worth it")
+    assert (code, err) == (0, "")
+    assert out.count("accepted: run 0001") == 2
+    assert ledger.load(red).green
+    assert Golden.load(settings).cells.keys() == {"tiny: int8", "tiny: float16"}
+
+
+def test_a_green_run_goes_into_the_golden_file_alone(run, ledger, settings):
+    path = ledger.save(document("green"), "x")
+    before = path.read_bytes()
+    code, out, _ = run("accept", "1", "--reason", "the first")
+    assert code == 0
+    assert f"into {settings}" in out
+    assert path.read_bytes() == before
+    assert settings.exists()
+
+
+def test_the_golden_file_can_be_left_as_it_is(run, red, ledger, settings):
+    assert run("accept", "1", "--ledger-only", "--reason", "worth it")[0] == 0
+    assert ledger.load(red).green
+    assert not settings.exists()
+
+
+def test_what_the_golden_file_refuses_the_ledger_does_not_take_either(run, red, ledger, settings):
+    settings.write_text("{")
+    code, _, err = run("accept", "1", "--reason", "worth it")
+    assert code == 2
+    assert "not a golden file" in err
+    assert not ledger.load(red).green
