@@ -177,6 +177,8 @@ SMALL, WHOLE_A, WHOLE_B = {"complete": False}, {"selection": "benches/a"}, {"sel
         ([run(a=cell(), **WHOLE_A), run(a=cell(1), b=cell())], "ab", "benches"),
         ([run(a=cell(), **WHOLE_A), run(b=cell(), **WHOLE_B)], "ab", "benches/a benches/b"),
         ([run(a=cell(), **WHOLE_A), run(b=cell(), **WHOLE_B, **SMALL)], "ab", None),
+        ([run(a=cell(), **WHOLE_A), run(a=cell(1), **WHOLE_B, **SMALL)], "a", "benches/a"),
+        ([run(a=cell()), run(b=cell(), **WHOLE_B, **SMALL)], "ab", "benches"),
         ([run(a=cell(), **SMALL)], "a", None),
         ([run(a=cell(), **SMALL), run(a=cell(), b=cell())], "ab", "benches"),
         ([run(a=cell(), c=cell(), **SMALL), run(a=cell(1))], "ac", None),

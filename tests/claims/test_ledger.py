@@ -369,9 +369,12 @@ def test_a_cell_whose_anchor_is_lost_is_its_own(ledger, damage):
     assert suppliers(ledger.baseline("embedded", "benches")) == {"a": "0002"}
 
 
-@pytest.mark.parametrize("anchor", ["../0001_x.json", "/0001_x.json", "x", "", 3, ["0001_x.json"], None])
+@pytest.mark.parametrize(
+    "anchor", ["../0001_x.json", "0001_/../../0001_x.json", "/0001_x.json", "x", "", 3, ["0001_x.json"], None]
+)
 def test_an_anchor_that_names_no_run_of_the_ledger_is_none(ledger, anchor):
     (ledger.folder.parent / "0001_x.json").write_text(json.dumps(document(cells=("a",))))
+    (ledger.folder / "0001_").mkdir(parents=True)
     run = document(cells=("a",))
     run["compress"]["cells"]["a"]["anchor"] = anchor
     ledger.save(run, "y")
@@ -405,6 +408,13 @@ def test_a_green_run_within_tolerance_may_be_accepted_as_the_new_anchor(ledger):
     assert baseline.beside["a"][0].number == "0002"
     with pytest.raises(LedgerError, match="there is nothing to accept"):
         ledger.accept(ledger.load(path), "again")
+
+
+def test_accepting_a_cell_leaves_the_others_their_anchors(ledger):
+    ledger.save(anchored(a=None, b=None), "x")
+    path = ledger.save(anchored(a="0001_x.json", b="0001_x.json"), "x")
+    ledger.accept(ledger.load(path), "the drift of a is understood", ["a"])
+    assert suppliers(ledger.baseline("embedded", "benches")) == {"a": "0002", "b": "0001"}
 
 
 def test_only_the_accepted_cells_of_a_red_run_may_be_baselines(ledger):

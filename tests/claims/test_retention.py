@@ -82,6 +82,14 @@ def test_the_last_whole_green_run_of_each_scale_and_selection_stays(ledger, stor
     assert removed(retention.plan(ledger, keep_runs=1)) == ("01 04", "AD")
 
 
+def test_a_red_run_takes_no_green_ones_place(ledger, store):
+    store(a="A", of={"selection": "benches/a"})
+    store("red", a="B", of={"selection": "benches/a"})
+    for letter in "CD":
+        store(a=letter)
+    assert removed(retention.plan(ledger, keep_runs=1)) == ("02 03", "BC")
+
+
 def test_the_last_green_run_of_a_part_stays_for_the_cells_it_has(ledger, store):
     store(a="A", b="x", of={"complete": False})
     store(a="B", of={"complete": False})
@@ -251,6 +259,26 @@ def test_what_was_accepted_or_stored_after_planning_stays(ledger, store):
     assert numbers_gone(done) == ["0002"]
     assert done.remove_files == ()
     assert done.kept_bytes == disk_bytes(ledger)
+
+
+def test_only_what_was_planned_goes(ledger, store):
+    for letter in "AB":
+        store(a=letter)
+    plan = retention.plan(ledger, keep_runs=1)
+    store(a="C")
+    assert removed(retention.plan(ledger, keep_runs=1)) == ("01 02", "AB")
+    done = retention.apply(plan)
+    assert (numbers_gone(done), len(done.remove_files), len(ledger.files())) == (["0001"], 1, 2)
+
+
+def test_a_file_that_a_run_about_to_be_stored_measured_again_after_planning_stays(ledger, store, tmp_path):
+    for letter in "AB":
+        store(a=letter)
+    plan = retention.plan(ledger, keep_runs=1)
+    assert removed(plan) == ("01", "A")
+    again = ledger.keep_file(tmp_path / "model.tflite", sha256_of(b"A" * BIG), "litert")
+    assert retention.apply(plan).remove_files == ()
+    assert again.exists()
 
 
 def test_removing_needs_the_lock_that_storing_takes(ledger, store, monkeypatch):
