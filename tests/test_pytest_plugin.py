@@ -14,6 +14,8 @@ import pytest
 import compress.gatekeeper
 import compress.report.terminal
 from compress.artifact import Artifact, sha256_of
+from compress.claims.golden import Golden
+from compress.claims.ledger import Ledger
 from compress.claims.timing import TimeComparison
 from compress.errors import LedgerError, RuntimeCrash
 from compress.measure.classification import Outcomes
@@ -118,6 +120,7 @@ class Suite:
     files: dict[str, str] = field(default_factory=dict)
     times: dict[str, TimeComparison] = field(default_factory=dict)
     timed: list[tuple[bytes, bytes]] = field(default_factory=list)
+    allowed: list[float] = field(default_factory=list)
     n: int = 1000
     call_time_s: float = 0.0
 
@@ -144,6 +147,7 @@ class Suite:
 
     def time_pair(self, old, new, runtime, sample, policy):  # noqa: ARG002 - as the real one is called
         self.timed.append((old.read_bytes(), new.read_bytes()))
+        self.allowed.append(policy.allowed_slowdown_fraction)
         found = next(
             (self.times[text] for text in self.times if text in self.timed[-1][1].decode()), compared("passed")
         )
@@ -913,6 +917,159 @@ def test_building_is_announced_through_the_capture(suite, monkeypatch):
     monkeypatch.setattr(suite, "measure", announcing)
     suite.run().stdout.fnmatch_lines(["  building tiny: int8 ...", "  building tiny: float32 ..."])
     assert "building tiny" not in lines(suite.run("-q"))
+
+
+def test_a_changed_file_is_timed_beside_the_one_it_replaces(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.files["int8"] = "another"
+    suite.times["another"] = compared("failed", 1.2, 1.1, 1.3)
+    result = suite.run("--benchmark-compare")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["  worse: tiny: int8: latency_s 100 µs -> 120 µs (1.20x [[]1.10, 1.30] in 9 blocks*"])
+    ((old, new),) = suite.timed
+    assert (b"int8" in old, b"another" in new) == (True, True)
+
+
+def test_files_that_stayed_the_same_are_not_timed(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.run("--benchmark-compare")
+    assert suite.timed == []
+
+
+def test_a_run_without_a_gate_times_nothing_and_leaves_the_file_to_be_judged(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.files["int8"] = "another"
+    suite.times["another"] = compared("failed", 1.2, 1.1, 1.3)
+    assert suite.run().ret == 0
+    assert suite.timed == []
+    assert suite.run("--benchmark-compare").ret == 1, "the green run in between was never timed"
+
+
+OF_TINY = "[[tool.compress.cell]]\nname = 'tiny: *'\n"
+
+
+def test_small_steps_do_not_add_up(suite):
+    suite.bench(SIZE)
+    suite.values["int8"] = {"gzip_bytes": 10_000}
+    suite.run()
+    for gzip_bytes, code in ((10_060, 0), (10_100, 0), (10_120, 1)):
+        suite.values["int8"] = {"gzip_bytes": gzip_bytes}
+        result = suite.run("--benchmark-compare")
+        assert result.ret == code, lines(result)
+    result.stdout.fnmatch_lines(["  worse: tiny: int8: gzip_bytes 10,000 -> 10,120 (+1.20% bytes)"])
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "decorator", "allowed"),
+    [
+        ((), "", "", 0.05),
+        (("--allowed-slowdown=10%",), "", "", 0.1),
+        ((), "allowed-slowdown-fraction = 0.2", "", 0.2),
+        (("--allowed-slowdown=0.1",), "allowed-slowdown-fraction = 0.2", "", 0.1),
+        (
+            ("--allowed-slowdown=0.1",),
+            "[[tool.compress.cell]]\nname = 'tiny: *'\nallowed-slowdown-fraction = 0.3",
+            "",
+            0.3,
+        ),
+        ((), "allowed-slowdown-fraction = 0.2", "@limits(allowed_slowdown_fraction=0.4)", 0.4),
+    ],
+)
+def test_what_is_allowed_is_said_globally_by_cell_and_by_claim(suite, options, settings, decorator, allowed):
+    (suite.pytester.path / "pyproject.toml").write_text(f"[tool.compress]\n{settings}\n")
+    suite.bench(SIZE.replace("def test_size", f"{decorator}\ndef test_size"))
+    suite.run()
+    suite.files["int8"] = "another"
+    assert suite.run("--benchmark-compare", *options).ret == 0
+    assert suite.allowed == [allowed]
+
+
+def test_a_cell_of_two_benches_is_gated_by_the_limits_of_each(suite):
+    suite.bench(SIZE, "test_a")
+    suite.bench(SIZE.replace("def test_size", "@limits(allowed_slowdown_fraction=0.4)\ndef test_size"), "test_b")
+    suite.run()
+    suite.files["int8"] = "another"
+    suite.run("--benchmark-compare")
+    assert suite.allowed == [0.05, 0.4]
+
+
+def test_a_build_that_takes_far_longer_than_ever_fails(suite):
+    suite.bench(SIZE)
+    for seconds, code in ((2.0, 0), (5.0, 0), (14.0, 0), (50.0, 1)):
+        suite.values["int8"] = {"compress_time_s": seconds}
+        result = suite.run("--benchmark-compare")
+        assert result.ret == code, lines(result)
+    result.stdout.fnmatch_lines(
+        ["  worse: tiny: int8: compress_time_s 14 s -> 50 s (3.6x the slowest of 3 green runs on this machine *"]
+    )
+
+
+@pytest.mark.parametrize(("again", "code"), [(1.5, 1), (0.6, 0)])
+def test_a_changed_file_that_loads_far_slower_than_ever_fails_when_it_does_so_again(suite, monkeypatch, again, code):
+    monkeypatch.setattr(Workbench, "load_time_s", lambda *_: again)
+    suite.bench(SIZE)
+    suite.values["int8"] = {"load_time_s": 0.1}
+    suite.run()
+    suite.values["int8"] = {"load_time_s": 0.5}
+    assert suite.run("--benchmark-compare").ret == 0, "the file stayed the same"
+    suite.files["int8"] = "another"
+    suite.values["int8"] = {"load_time_s": 5.0}
+    result = suite.run("--benchmark-compare")
+    assert result.ret == code, lines(result)
+
+
+def test_a_golden_file_gates_where_there_is_no_ledger(suite):
+    suite.bench(SIZE)
+    suite.run()
+    (path,) = suite.ledger.glob("*.json")
+    golden = suite.pytester.path / "golden.json"
+    Golden(golden).accept(Ledger(suite.ledger).load(path), "the first", ()).write()
+    (suite.pytester.path / "pyproject.toml").write_text('[tool.compress]\ngolden = "golden.json"\n')
+    path.unlink()
+    same = suite.run("--benchmark-compare", "--require-baseline")
+    assert same.ret == 0, lines(same)
+    same.stdout.fnmatch_lines(["baseline: golden file golden.json (accepted *: the first)"])
+    suite.values["int8"] = {"raw_bytes": 251}
+    named = suite.run("--benchmark-compare=golden")
+    assert named.ret == 1
+    named.stdout.fnmatch_lines(["  worse: tiny: int8: raw_bytes 250 -> 251*"])
+    assert suite.timed == []
+
+
+def test_a_damaged_golden_file_is_one_error(suite):
+    suite.bench(SIZE)
+    (suite.pytester.path / "golden.json").write_text("{")
+    (suite.pytester.path / "pyproject.toml").write_text('[tool.compress]\ngolden = "golden.json"\n')
+    result = suite.run("--benchmark-compare")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *golden.json: not a golden file *"])
+    assert suite.run().ret == 0, "a run without a gate needs no golden file"
+
+
+def test_the_report_for_people_is_written_where_it_is_asked_for_and_added_to_the_jobs_summary(suite, monkeypatch):
+    summary = suite.pytester.path / "summary.md"
+    summary.write_text("# another step\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    suite.bench(SIZE)
+    suite.run("--report-markdown=out/benches.md")
+    suite.values["int8"] = {"raw_bytes": 251}
+    suite.run("--benchmark-compare", "--report-markdown=out/benches.md")
+    report = (suite.pytester.path / "out" / "benches.md").read_text()
+    assert "failed" in report.splitlines()[0]
+    assert "250 -&gt; 251" in report or "250 -> 251" in report or "250 | 251" in report
+    assert summary.read_text().startswith("# another step\n")
+    assert summary.read_text().endswith(report)
+
+
+def test_a_report_that_cannot_be_written_is_said_and_nothing_is_lost(suite):
+    suite.bench(SIZE)
+    (suite.pytester.path / "out").write_text("a file")
+    result = suite.run("--report-markdown=out/benches.md")
+    result.stdout.fnmatch_lines(["error: out/benches.md: the Markdown report could not be written: *"])
+    assert suite.statuses == ["green"]
 
 
 REAL = """

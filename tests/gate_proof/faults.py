@@ -61,6 +61,30 @@ def _shifted(proto: Any) -> Any:
     return proto
 """
 
+# work that changes no answer: the largest input value, a hundred thousand times, summed up and taken times zero
+NEEDLESS_WORK = """
+
+def _busy(proto: Any) -> Any:
+    from onnx import helper, numpy_helper
+
+    graph = proto.graph
+    answer, name = graph.output[0].name, "before_" + graph.output[0].name
+    for node in graph.node:
+        node.output[:] = [name if one == answer else one for one in node.output]
+    for constant, value in (("many", np.array([100_000], np.int64)), ("nothing", np.zeros((), np.float32))):
+        graph.initializer.append(numpy_helper.from_array(value, constant))
+    graph.node.extend(
+        [
+            helper.make_node("ReduceMax", [graph.input[0].name], ["largest"], keepdims=0),
+            helper.make_node("Expand", ["largest", "many"], ["expanded"]),
+            helper.make_node("ReduceSum", ["expanded"], ["sum"], keepdims=0),
+            helper.make_node("Mul", ["sum", "nothing"], ["zero"]),
+            helper.make_node("Add", [name, "zero"], [answer]),
+        ]
+    )
+    return proto
+"""
+
 KEEP_FLOAT_WEIGHTS = """import numpy
 
     for buffer in [one for one in model.buffers if one.data is not None and len(one.data) > 1000]:
@@ -93,6 +117,15 @@ FAULTS = (
         old="return pin_bytes(proto)",
         new="return pin_bytes(_shifted(proto))",
         appended=SHIFTED_WEIGHTS,
+    ),
+    Fault(
+        name="the graph does needless work",
+        recipe="float32@onnx",
+        metric="latency_s",
+        file="compress/quantization/onnxruntime.py",
+        old="return pin_bytes(proto)",
+        new="return pin_bytes(_busy(proto))",
+        appended=NEEDLESS_WORK,
     ),
     Fault(
         name="calibration sees noise",
