@@ -214,7 +214,7 @@ def test_what_a_commit_accepts_is_accepted_with_its_reason_and_gated_again(tmp_p
     checkout = Checkout(tmp_path, MEANT)
     code, calls = checkout.gate(1, after, arguments=["-q"])
     assert code == after, "what is not a change, such as a broken claim, still fails"
-    assert calls[1] == "accept: accept 0013 --reason the board has none"
+    assert calls[1] == "accept: accept 0013 --ledger-only --reason the board has none"
     assert calls[2].endswith("--report-markdown=accepted.md -q")
     assert (tmp_path / "benches.md").read_text().endswith("\nAccepted by a commit: the board has none\n")
 

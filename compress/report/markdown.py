@@ -5,7 +5,6 @@ It is GitHub-flavoured Markdown, short enough for a comment, and goes into a job
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 from compress.claims.claim import Verdict
 from compress.claims.completeness import Gap
 from compress.claims.gate import Change
-from compress.claims.golden import KIND
 from compress.report import cells, claims
 from compress.report.gfm import Part, code, fit, plain, table
 from compress.suite import Suite
@@ -58,16 +56,9 @@ def _head(suite: Suite, gaps: Sequence[Gap], stored: Path | str, failed: int, en
         lines += [f"This run was not stored: {plain(stored)}", ""]
     else:
         number = stored.name.split("_")[0]
-        accept = f' If what changed is meant: `compress-bench accept {number}{_golden(suite)} --reason "..."`.'
+        accept = f' If what changed is meant: `compress-bench accept {number} --reason "..."`.'
         lines += [f"This is run {number}.{accept if _failing(suite, gaps) else ''}", ""]
     return Part(tuple(lines[:-1]))
-
-
-def _golden(suite: Suite) -> str:
-    """Return the option that accepts a run into the golden file, where one is the baseline."""
-    if suite.baseline is None or suite.baseline.newest.compress.get("kind") != KIND:
-        return ""
-    return f" --golden {os.path.relpath(suite.baseline.newest.path)}"
 
 
 def _failing(suite: Suite, gaps: Sequence[Gap]) -> list[str]:

@@ -109,15 +109,12 @@ def test_a_red_run_counts_everything_that_failed_and_says_how_to_accept_it():
     assert 'If what changed is meant: `compress-bench accept 0013 --reason "..."`.' in text(made, *gaps)
 
 
-def test_against_a_golden_file_a_run_is_accepted_into_that_file(monkeypatch, tmp_path):
-    golden = Golden(
-        tmp_path / "benches" / "golden.json",
-        {CELL: {"scale": "embedded", "values": {}}},
-        [{"when": "2026-11-22", "reason": "x"}],
-    )
-    made = suite(baseline=golden.baseline("embedded"), gated=True, changes=[WORSE])
+def test_a_golden_file_is_named_as_what_was_compared_with(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert '`compress-bench accept 0013 --golden benches/golden.json --reason "..."`' in text(made)
+    accepted = [{"when": "2026-11-22T01:43:28", "reason": "x"}]
+    golden = Golden(tmp_path / "golden.json", {CELL: {"scale": "embedded", "values": {}}}, accepted)
+    made = suite(baseline=golden.baseline("embedded"), gated=True, changes=[WORSE])
+    assert "Compared with golden file golden.json (accepted 2026-11-22: x)." in text(made)
 
 
 @pytest.mark.parametrize(
