@@ -361,7 +361,7 @@ def _report(run: Run, terminalreporter: pytest.TerminalReporter) -> None:
 def _write_markdown(run: Run, path: Path, where: Path | str, terminalreporter: pytest.TerminalReporter) -> None:
     from compress.report.markdown import render
 
-    text = render(run.suite, run.gaps, where, failed=run.session.testsfailed, ended=run.ended)
+    text = render(run.suite, run.gaps, where, failed=run.failed, ended=run.ended)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # a job's summary may hold those of other steps; a report is this run's alone

@@ -145,10 +145,14 @@ class Run:
         left_out: list[str] = self.config.stash.setdefault(DESELECTED, [])
         return self.suite.gaps(self.complete, left_out)
 
+    @property
+    def failed(self) -> int:
+        """How many tests failed, with what ``--benchmark-compare-fail`` found."""
+        return self.session.testsfailed + len(self.benchmarks.performance_regressions)
+
     def to_json(self) -> dict[str, Any]:
         """Return what is stored of the run beside pytest-benchmark's own entries."""
-        slower = bool(self.benchmarks.performance_regressions)
-        failed = self.session.testsfailed > 0 or not self.ended or slower
+        failed = self.failed > 0 or not self.ended
         return self.suite.to_json(failed=failed, complete=self.complete, gaps=self.gaps)
 
     def _load_times(self, path: Path) -> None:

@@ -1,7 +1,11 @@
 """Settings of every test: what a machine is slow at fails nothing. And a suite that needs no framework."""
 
+import os
+
 import pytest
 from hypothesis import settings
+
+os.environ.pop("GITHUB_STEP_SUMMARY", None)  # runs inside of tests are not a job's to sum up
 
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")

@@ -7,7 +7,7 @@ import typer
 from compress.cli import accept, compare, coverage, doctor, gc, history, inspect, runs
 from compress.errors import CompressError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 def main() -> None:

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from compress.claims.claim import Judgement, Verdict
+from compress.claims.claim import Verdict
 from compress.claims.completeness import Gap
 from compress.measure.metric import METRICS
 from compress.report import cells
+from compress.report.claims import rows
 from compress.suite import Suite, covered
 
 STYLES = {
@@ -80,27 +81,10 @@ def _claims(suite: Suite) -> Table:
     table.add_column("kind", no_wrap=True)
     table.add_column("measured", overflow="fold")
     table.add_column("bound", overflow="fold")
-    for source, (verdict, counts, judgements) in suite.verdicts().items():
-        times = f" x{len(judgements)}" if len(counts) == 1 and len(judgements) > 1 else ""
-        if len(counts) > 1:
-            times = f" {counts[verdict]} of {len(judgements)}"
-        shown = _telling(judgements, verdict)
-        kinds = "/".join(sorted({judgement.kind for judgement in judgements}))
-        table.add_row(
-            Text(f"{verdict}{times}", STYLES[verdict]), source, kinds, _measured(judgements, shown), shown.bound
-        )
+    for row in rows(suite):
+        said = Text(f"{row.verdict}{row.times}", STYLES[row.verdict])
+        table.add_row(said, row.source, row.kinds, row.measured, row.telling.bound)
     return table
-
-
-def _telling(judgements: list[Judgement], verdict: Verdict) -> Judgement:
-    return next(one for one in judgements if one.verdict is verdict)
-
-
-def _measured(judgements: list[Judgement], shown: Judgement) -> str:
-    if not shown.measured:
-        return shown.reason
-    others = {one.measured for one in judgements if one.verdict is shown.verdict} - {shown.measured}
-    return f"{shown.measured} ({len(others)} more)" if others else shown.measured
 
 
 def _print_baseline(console: Console, suite: Suite, gaps: Sequence[Gap]) -> None:
