@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,9 @@ class PairedProcess:
     died or hung, and `ModelFileError` when a file is refused or the two do not take the same samples.
     """
 
+    worker: Sequence[str] = ("compress.runtime.paired_worker",)
+    """The module that is the worker, and arguments of its own; a worker that errs on purpose tests the gate."""
+
     call_s: float
     """Seconds of a warm call of the slower file: the minimum of five."""
 
@@ -97,7 +101,7 @@ class PairedProcess:
                 np.save(self._folder / "sample.npy", self._sample, allow_pickle=False)
             errors = stack.enter_context((self._folder / "stderr").open("wb"))
             self._process = subprocess.Popen(  # noqa: S603 - the interpreter itself, with a folder made here
-                [sys.executable, "-m", "compress.runtime.paired_worker", str(self._folder)],
+                [sys.executable, "-m", *self.worker, str(self._folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
