@@ -740,7 +740,7 @@ def test_times_of_two_runs_of_one_file_are_told_and_never_fail(suite):
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         [
-            "  latencies of 1 cells, between this run and that one (which says little of one file); most in",
+            "  latency in the two runs, told only, of 1 cells; it moved most in",
             "    tiny: int8: latency_s 1e-05 -> 0.0001 (10.00x between two runs, told only) s",
         ]
     )

@@ -148,9 +148,7 @@ def _print_time(console: Console, suite: Suite) -> None:
     between = [one for one in told if one.cell not in suite.timings and "x" in one.detail]
     if not between:
         return
-    console.print(
-        f"  latencies of {len(between)} cells, between this run and that one (which says little of one file); most in"
-    )
+    console.print(f"  latency in the two runs, told only, of {len(between)} cells; it moved most in")
     ratios = sorted(between, key=lambda one: abs(float(one.detail.split("x")[0]) - 1), reverse=True)
     for change in ratios[:SLOWEST]:
         console.print(f"    {change} s", soft_wrap=True)

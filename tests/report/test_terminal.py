@@ -105,7 +105,7 @@ def test_improvements_and_undecided_quality_are_told_and_times_only_in_sum():
     said = text(suite(baseline=baseline("a"), changes=changes))
     assert "  better: a: raw_bytes 2 -> 1" in said
     assert "  not told from chance: a: accuracy 98% -> 97.9%" in said
-    assert "latencies of 6 cells, between this run and that one" in said
+    assert "latency in the two runs, told only, of 6 cells" in said
     assert [line.split(":")[0].strip() for line in said.splitlines() if "told only)" in line] == [
         "cell 5",
         "cell 4",
