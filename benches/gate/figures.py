@@ -17,10 +17,12 @@ def verdicts(recording: Recording, verdict: Literal["passed", "failed"], slowdow
     return share(getattr(found, verdict), found.n, recording.confidence, note)
 
 
-def wrongly_passed(recording: Recording, slowdown: float) -> int:
-    """Return how many trials passed that were `slowdown` slower, shifted or physically."""
-    shifted = found_in(recording.beside_itself(), slowdown).passed
-    return shifted + found_in(recording.slowed(slowdown)).passed
+def wrongly_passed(recording: Recording, slowdown: float) -> Estimate:
+    """Return how many trials passed that were shifted by `slowdown`, or physically slowed by as much and more."""
+    slowed = [trial for trial in recording.trials if trial.slowdown_fraction >= slowdown]
+    found = (found_in(recording.beside_itself(), slowdown), found_in(slowed))
+    passed = sum(one.passed for one in found)
+    return Estimate(passed, passed, passed, "trials", sum(one.n for one in found))
 
 
 def wrong_a_side(recording: Recording, *, kept: bool = False) -> Estimate:

@@ -22,8 +22,9 @@ LOOK_S = 0.2
 
 
 @contextmanager
-def busy_machine(seed: int = 0) -> Iterator[None]:
-    """Keep two processes computing, one all the time and one half of it; they are killed in the end."""
+def busy_machine(seed: int = 0) -> Iterator[tuple[int, ...]]:
+    """Keep two processes computing, one all the time and one half of it; gives their ids, and kills them in the end."""
+    pids = []
     with ExitStack() as stack:
         for pattern in ("on", "bursts"):
             loop = subprocess.Popen(  # noqa: S603 - the interpreter itself, with this module
@@ -31,7 +32,8 @@ def busy_machine(seed: int = 0) -> Iterator[None]:
             )
             stack.callback(loop.wait)
             stack.callback(loop.kill)
-        yield
+            pids.append(loop.pid)
+        yield tuple(pids)
 
 
 def main(pattern: str, seed: int) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -44,22 +44,23 @@ class KeptProcess(PairedProcess):
 
 
 class Others:
-    """The cores that all other processes compute on, from its making to `cores`."""
+    """The cores that others compute on, from its making to `cores`: not this process, its ended children or `loops`."""
 
-    def __init__(self) -> None:
+    def __init__(self, loops: Sequence[int] = ()) -> None:
+        self._own = [psutil.Process(), *map(psutil.Process, loops)]
         self._before = self._now()
 
     def cores(self) -> float:
-        """Return their number; the own processes that have ended since are left out."""
+        """Return their number so far, the mean over time."""
         wall, busy, own = (now - before for now, before in zip(self._now(), self._before, strict=True))
         return max(0.0, (busy - own) / wall)
 
-    @staticmethod
-    def _now() -> tuple[float, float, float]:
-        times, own = psutil.cpu_times(), psutil.Process().cpu_times()
-        names = ("user", "nice", "system", "irq", "softirq", "steal")
-        busy = sum(getattr(times, name, 0.0) for name in names)
-        return time.perf_counter(), busy, own.user + own.system + own.children_user + own.children_system
+    def _now(self) -> tuple[float, float, float]:
+        times = psutil.cpu_times()
+        busy = sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
+        own = (process.cpu_times() for process in self._own)
+        used = sum(one.user + one.system + one.children_user + one.children_system for one in own)
+        return time.perf_counter(), busy, used
 
 
 def record(
@@ -75,24 +76,23 @@ def record(
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{state}-{scale}.json.gz"
     started = told = time.perf_counter()
     try:
-        with busy_machine() if state == "loaded" else nullcontext():
+        with busy_machine() if state == "loaded" else nullcontext(()) as loops:
             for number, job in enumerate(jobs):
                 now = time.perf_counter()
                 if number and now - told > TELL_EVERY_S:
                     left_s = (now - started) / number * (len(jobs) - number)
                     tell(f"{state}: {number} of {len(jobs)} recorded, about {left_s / 60:.1f} min left")
                     told = now
-                _record(job, number, recording, workbench, cells[job.pair])
+                _record(job, number, recording, workbench, cells[job.pair], Others(loops))
     finally:
         if recording.trials:
             tell(f"recorded {state} in {recording.save(workbench.folder / 'gate' / name)}")
     return recording
 
 
-def _record(job: Job, seed: int, recording: Recording, workbench: Workbench, cell: Cell) -> None:
+def _record(job: Job, seed: int, recording: Recording, workbench: Workbench, cell: Cell, others: Others) -> None:
     path, runtime = cell.artifact.path, cell.artifact.runtime
     sample = workbench.data(cell.subject).evaluation_x[:1]
-    others = Others()
     if job.what == "solo":
         found = _solo(path, runtime, sample)
         recording.solos.append(Solo(pair=job.pair.name, others_cores=others.cores(), **found))

@@ -25,7 +25,7 @@ class Trial:
     """Blocks of one fresh worker, of a file beside itself, until a cap; ``spent_s`` is the time up to each block.
 
     ``slowdown_fraction`` is what the new side was really slowed by. ``kept`` says that its instances were never
-    reloaded, ``others_cores`` how many cores all but the trial itself computed on meanwhile.
+    reloaded, ``others_cores`` how many cores all but the trial and the bench's own load computed on meanwhile.
     """
 
     pair: str
@@ -68,7 +68,7 @@ class Recording:
 
     @property
     def others_cores(self) -> float:
-        """Cores that all but the trials computed on, the median trial's; 0 of no trial."""
+        """Cores that others computed on, the median trial's; 0 of no trial."""
         return float(np.median([trial.others_cores for trial in self.trials])) if self.trials else 0.0
 
     def beside_itself(self, *, kept: bool = False) -> list[Trial]:

@@ -40,7 +40,7 @@ def characteristics(recording: Recording) -> PrintedTable:
     pairs = list(by_pair(alike))
     table = PrintedTable(
         f"{recording.state}: the gate at allowed {LIMIT:.0%}, confidence {POLICY.confidence:.0%}; pass/undecided/fail "
-        f"in %, n, mean seconds until decided (others computed on {recording.others_cores:.1f} cores)",
+        f"in %, n, mean seconds until decided (others computed on {recording.others_cores:.2f} cores)",
         ("truth", "n", "all", "s", *pairs),
     )
     shifted = [("A/A", 0.0), *((f"+{slowdown:.0%} shifted", slowdown) for slowdown in SLOWDOWNS)]

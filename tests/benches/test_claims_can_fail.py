@@ -82,6 +82,23 @@ WRONG = {
     "test_int8_is_three_times_faster_where_all_is_dense": ("float32 written in its place", 1.0),
     "test_float16_is_no_faster_on_a_processor": ("int8 written in its place", 6.0),
     "test_zeros_bring_no_speed_to_dense_kernels": ("rows of zeros removed", 0.2),
+    # the gate: shares in percent that other procedures had on the same kind of data
+    "test_a_file_beside_itself_hardly_ever_fails_idle": ("medians of two runs compared", 37.0),
+    "test_a_file_beside_itself_hardly_ever_fails_loaded": ("medians of two runs compared", 37.9),
+    "test_a_file_beside_itself_passes_idle": ("5 % read as 0.05 %: every file stands at the limit", 0.3),
+    "test_a_file_beside_itself_passes_loaded": ("blocks not trimmed", 58.9),
+    "test_ten_percent_slower_fails_idle": ("old and new swapped", 0.0),
+    "test_ten_percent_slower_fails_loaded": ("blocks not trimmed", 55.4),
+    "test_ten_percent_slower_never_passes_idle": ("old and new swapped", 300),
+    "test_ten_percent_slower_never_passes_loaded": ("old and new swapped", 300),
+    "test_twenty_percent_slower_fails_idle": ("old and new swapped", 0.0),
+    "test_twenty_percent_slower_fails_loaded": ("asv's rule", 39.6),
+    "test_at_the_limit_it_is_hardly_ever_wrong_idle": ("looked at after every block, at the level of one look", 4.4),
+    "test_at_the_limit_it_is_hardly_ever_wrong_loaded": ("one pair of instances for all blocks", 15.9),
+    "test_without_reloading_the_limit_is_often_wrong_idle": ("reloaded all the same", 0.6),
+    "test_a_rule_on_two_runs_cries_wolf_idle": ("the two files run interleaved", 0.9),
+    "test_a_rule_on_two_runs_cries_wolf_loaded": ("the two files run interleaved", 8.0),
+    "test_the_detectable_drop_is_the_exact_one": ("the drop taken out of the flips by chance", 3.54),
 }
 
 
@@ -139,6 +156,6 @@ def test_a_no_breaks_a_claim_that_says_yes(name):
 
 @pytest.mark.parametrize("name", BENCHES)
 def test_a_bench_is_given_only_what_it_asks_for(name):
-    fixtures = {"compressed", "paper_table", "report_table", "request"}
+    fixtures = {"compressed", "paper_table", "report_table", "recorded", "request"}
     asked = set(inspect.signature(BENCHES[name]).parameters) - fixtures
     assert all(asked <= parameters.keys() for parameters in parametrizations(BENCHES[name]))
