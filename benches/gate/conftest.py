@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +15,9 @@ from compress.claims.claim import unmeasured
 from compress.pytest_plugin import RUN
 from compress.subject import Subject
 
-OTHERS_CORES = {"idle": 0.75, "loaded": 0.5}
+KEPT = "what was recorded: `python -m benches.gate.reanalyse FILE` prints these tables again"
+
+OTHERS_CORES = {"idle": 0.75, "loaded": 0.5, "crowded": 0.5}
 """On how many cores others may compute meanwhile for a machine to be in that state; 0.2 to 0.65 where figures are from.
 
 Beside the bench's own load they get less of a machine of two cores, however many they want.
@@ -43,12 +46,17 @@ def recorded(request, recordings, compressed, report_table) -> Callable[[State],
     run = request.config.stash[RUN]
 
     def make(state: State) -> Recording:
-        scale = run.suite.scale
+        scale, folder = run.suite.scale, run.workbench.folder / "gate"
+        full = scale == "paper"
+        # few trials leave much to chance; where many claims rest on them, none may break by it
+        recording = Recording(state, scale, 0.95 if full else 0.999, run.suite.fingerprint)
         cells = {pair: compressed(pair.subject, pair.recipe) for pair in PAIRS}
-        plan = FULL[state] if scale == "paper" else QUICK
-        recording = record(state, scale, plan, run.workbench, cells, run.announce)
+        path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{state}-{scale}.json.gz"
+        record(recording, (FULL if full else QUICK)[state], cells, run.workbench, path, run.announce)
         for table in tables(recording):
             report_table(table.title, table.columns).rows.extend(table.rows)
+        kept = report_table(KEPT, ("state", "trials", "runs", "file"))
+        kept.rows.append((state, str(len(recording.trials)), str(len(recording.solos)), str(path)))
         return recording
 
     def find(state: State) -> Recording:

@@ -1,4 +1,4 @@
-"""A busy machine: one loop that never rests, and one that comes and goes as a neighbour does, on demand.
+"""A busy machine: loops that never rest, and loops that come and go as a neighbour does.
 
 Started as ``python -m benches.gate.load on|bursts SEED``; a loop whose parent is gone ends.
 """
@@ -13,7 +13,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from benches.gate.recording import State
 from compress.runtime.isolation import worker_environment
+
+LOOPS: dict[State, tuple[str, ...]] = {"idle": (), "loaded": ("on", "bursts"), "crowded": ("on", "on")}
+"""What computes beside the trials in each state."""
 
 BURST_S = 1.5
 """Mean length of a burst and of a rest, both exponential."""
@@ -22,11 +26,11 @@ LOOK_S = 0.2
 
 
 @contextmanager
-def busy_machine(seed: int = 0) -> Iterator[tuple[int, ...]]:
-    """Keep two processes computing, one all the time and one half of it; gives their ids, and kills them in the end."""
+def busy_machine(state: State, seed: int = 0) -> Iterator[tuple[int, ...]]:
+    """Keep the processes of a state computing; gives their ids, and kills them in the end."""
     pids = []
     with ExitStack() as stack:
-        for pattern in ("on", "bursts"):
+        for pattern in LOOPS[state]:
             loop = subprocess.Popen(  # noqa: S603 - the interpreter itself, with this module
                 [sys.executable, "-m", "benches.gate.load", pattern, str(seed)], env=worker_environment()
             )

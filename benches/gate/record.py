@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,7 @@ import psutil
 from benches.gate.load import busy_machine
 from benches.gate.plan import Job, Pair, Plan
 from benches.gate.rates import POLICY
-from benches.gate.recording import Recording, Solo, State, Trial
-from compress.claims.fingerprint import fingerprint
+from benches.gate.recording import Recording, Solo, Trial
 from compress.claims.timing import LOOKS, block_log_ratio, clock_of, decide
 from compress.runtime.isolation import worker_environment
 from compress.runtime.paired import Block, PairedProcess
@@ -64,30 +62,32 @@ class Others:
 
 
 def record(
-    state: State, scale: str, plan: Plan, workbench: Workbench, cells: dict[Pair, Cell], tell: Callable[[str], None]
-) -> Recording:
-    """Return what `plan` recorded of `state`; it is saved in the workbench's folder, also when it was interrupted.
+    recording: Recording,
+    plan: Plan,
+    cells: dict[Pair, Cell],
+    workbench: Workbench,
+    path: Path,
+    tell: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Add to `recording` all that `plan` has of its state, and save it in `path`; so much as there is, when it ends.
 
     `cells` are the files of the pairs, built before anything is timed.
     """
-    confidence = 0.95 if scale == "paper" else 0.999
-    recording = Recording(state, scale, confidence, fingerprint())
     jobs = plan.jobs()
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{state}-{scale}.json.gz"
     started = told = time.perf_counter()
     try:
-        with busy_machine() if state == "loaded" else nullcontext(()) as loops:
+        with busy_machine(recording.state) as loops:
             for number, job in enumerate(jobs):
                 now = time.perf_counter()
                 if number and now - told > TELL_EVERY_S:
                     left_s = (now - started) / number * (len(jobs) - number)
-                    tell(f"{state}: {number} of {len(jobs)} recorded, about {left_s / 60:.1f} min left")
+                    tell(f"{recording.state}: {number} of {len(jobs)} recorded, about {left_s / 60:.1f} min left")
                     told = now
                 _record(job, number, recording, workbench, cells[job.pair], Others(loops))
     finally:
         if recording.trials:
-            tell(f"recorded {state} in {recording.save(workbench.folder / 'gate' / name)}")
-    return recording
+            recording.save(path)
+            tell(f"recorded {recording.state} in {path}")
 
 
 def _record(job: Job, seed: int, recording: Recording, workbench: Workbench, cell: Cell, others: Others) -> None:

@@ -17,7 +17,8 @@ from compress.claims.timing import Statistic, block_log_ratio, clock_of
 from compress.errors import DataError
 from compress.runtime.paired import Block
 
-State = Literal["idle", "loaded"]
+State = Literal["idle", "loaded", "crowded"]
+"""Nothing else runs; one loop beside it and one in bursts; two loops beside it all the time."""
 
 
 @dataclass(frozen=True)
