@@ -57,6 +57,7 @@ def test_shifting_is_as_good_as_making_every_call_longer(slowdown, estimator):
 def test_trials_that_end_between_two_looks_are_decided_by_all_their_blocks():
     assert judged(trial(noise=0.1, blocks=BLOCKS)).blocks == BLOCKS
     assert judged(trial(noise=0.001, blocks=BLOCKS)).blocks == 6
+    assert (judged(trial(blocks=2)).verdict, judged(trial(noise=0.001, blocks=5)).verdict) == ("undecided", "passed")
 
 
 def test_counts_and_seconds_are_those_of_the_deciding_looks():
@@ -159,6 +160,7 @@ def test_the_table_has_a_row_for_each_truth_and_a_column_for_each_pair():
         "+50% physical",
     ]
     assert table.rows[0] == ("A/A", "3", "66.7/0/33.3", "0.60", "100/0/0 n=2 0.60 s", "0/0/100 n=1 0.60 s")
+    assert [row[2] for row in table.rows[1:5]] == ["0/66.7/33.3", *["0/0/100"] * 3]
     assert table.rows[-1] == ("+50% physical", "1", "0/0/100", "0.60", "0/0/100 n=1 0.60 s", "-")
     assert "others computed on 0.10 cores" in table.title
 
