@@ -124,10 +124,10 @@ class Gatekeeper:
         return f"the baseline was made {' and '.join(found)}: told, not judged" if found else ""
 
     def _slow_in_making(self, cell: Cell, policy: Policy) -> list[Change]:
-        """Return the change of compress time when the cell was built anew, and slower than ever on this machine."""
+        """Return the change of compress time when it is slower than ever here; a file that was kept has its old one."""
         latest = self._latest_here(cell.name)
         made = cell.measurement.values.get("compress_time_s")
-        if latest is None or not isinstance(made, int | float) or latest["values"].get("compress_time_s") == made:
+        if latest is None or not isinstance(made, int | float):
             return []
         allowed = policy.allowed_compress_slowdown_fraction
         return self._slower_than_ever(cell, "compress_time_s", latest, made, allowed, COMPRESS_FLOOR_S)

@@ -289,9 +289,11 @@ def _fail(session: pytest.Session, name: str, texts: list[str]) -> None:
     """Report a failed test called ``gate::name`` that no bench stands for, so that JUnit and the exit code have it."""
     where = ("gate", None, name)
     report = pytest.TestReport(f"gate::{name}", where, {}, "failed", "\n".join(texts), "call")
+    last_failed = session.config.pluginmanager.get_plugin("lfplugin")
+    before = dict(last_failed.lastfailed) if last_failed is not None else {}
     session.config.hook.pytest_runtest_logreport(report=report)
-    if (last_failed := session.config.pluginmanager.get_plugin("lfplugin")) is not None:
-        last_failed.lastfailed.pop(report.nodeid, None)  # `--lf` could never run it
+    if last_failed is not None:
+        last_failed.lastfailed = before  # `--lf` could never run it
 
 
 @pytest.hookimpl(optionalhook=True)

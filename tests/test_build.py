@@ -129,6 +129,21 @@ def test_an_artifact_that_was_damaged_is_built_again(builder, tiny_steps):
     assert tiny_steps.read_text().splitlines().count("rounded 0.125") == 2
 
 
+def test_what_another_process_built_meanwhile_is_not_built_again(store, monkeypatch):
+    path, _ = store.add(KEY, "model.onnx", CONTENT, {})
+    found = [None, path]  # not there when asked for, and there when the lock was taken
+    monkeypatch.setattr(build, "find_artifact", lambda *_: found.pop(0))
+    monkeypatch.setattr(Builder, "_build", lambda *_: pytest.fail("built again"))
+    assert Builder(store).artifact(subject(), Recipe.parse("float32@onnx")) == path
+
+
+def test_a_lock_that_cannot_be_taken_is_one_error(store):
+    store.root.mkdir(parents=True, exist_ok=True)
+    (store.root / "locks").write_text("in the way")
+    with pytest.raises(CompressError, match="COMPRESS_CACHE_DIR"), store.lock("tiny: float32@onnx"):
+        pass
+
+
 def test_what_is_built_is_announced(store):
     said = []
     builder = Builder(store, said.append)

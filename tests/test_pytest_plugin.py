@@ -951,6 +951,55 @@ def test_a_run_without_a_gate_times_nothing_and_leaves_the_file_to_be_judged(sui
 OF_TINY = "[[tool.compress.cell]]\nname = 'tiny: *'\n"
 
 
+def test_what_passed_is_not_timed_again_but_what_was_undecided_or_changed_again_is(suite):
+    suite.bench(SIZE)
+    suite.run()
+    suite.files["int8"] = "another"
+    suite.times["another"] = compared("undecided")
+    suite.run("--benchmark-compare")
+    suite.times["another"] = compared("passed")
+    suite.run("--benchmark-compare")
+    assert len(suite.timed) == 2, "undecided, and timed again"
+    suite.run("--benchmark-compare")
+    assert len(suite.timed) == 2, "it passed"
+    suite.run("--benchmark-compare", "--allowed-slowdown=1%")
+    assert len(suite.timed) == 3, "it passed by a wider limit"
+    suite.files["int8"] = "a third"
+    suite.run("--benchmark-compare")
+    assert len(suite.timed) == 4, "another file"
+
+
+def test_a_plain_run_that_misses_a_cell_passes_and_is_no_baseline(suite):
+    suite.bench(SIZE)
+    suite.bench(DROP, "test_drop")
+    suite.run()
+    (suite.pytester.path / "benches" / "test_drop.py").unlink()
+    assert suite.run().ret == 0
+    assert suite.statuses == ["green", "red"]
+    assert suite.run("--benchmark-compare").ret == 1
+
+
+def test_a_gap_is_no_test_that_could_be_run_again(suite):
+    suite.bench(SIZE)
+    suite.bench(DROP, "test_drop")
+    suite.run()
+    (suite.pytester.path / "benches" / "test_drop.py").unlink()
+    assert suite.run("--benchmark-compare").ret == 1
+    again = suite.run("--lf")
+    again.assert_outcomes(passed=1)
+    assert "known failures" not in lines(again)
+
+
+def test_builds_of_another_machine_are_not_compared(suite):
+    suite.bench(SIZE)
+    suite.values["int8"] = {"compress_time_s": 1.0}
+    suite.run()
+    (path,) = suite.ledger.glob("*.json")
+    path.write_text(path.read_text().replace('"cpu": "', '"cpu": "not '))
+    suite.values["int8"] = {"compress_time_s": 100.0}
+    assert suite.run("--benchmark-compare").ret == 0
+
+
 def test_small_steps_do_not_add_up(suite):
     suite.bench(SIZE)
     suite.values["int8"] = {"gzip_bytes": 10_000}
