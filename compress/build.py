@@ -31,6 +31,7 @@ from compress.artifact import FORMATS, Artifact, sha256_of
 from compress.claims.fingerprint import library_versions
 from compress.errors import CompressError, RuntimeCrash
 from compress.recipe import Recipe, format_step
+from compress.runtime.parent import end_with_parent
 from compress.subject import Subject
 
 if TYPE_CHECKING:
@@ -244,6 +245,7 @@ class Builder:
 
 
 def _start_builder() -> None:
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the suite's to handle; it ends this process itself
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # same weights from the same seed on every processor

@@ -2,10 +2,15 @@
 
 import dataclasses
 import multiprocessing
+import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -220,6 +225,40 @@ def test_a_builder_that_hangs_is_cut_at_the_deadline_and_the_next_build_works(bu
 def test_the_error_of_a_step_comes_back_as_it_is(builder):
     with pytest.raises(RecipeError, match="this model cannot be written so"):
         builder.artifact(subject(), Recipe.parse("deadly(refuse)@onnx"))
+
+
+ORPHANED = """
+import sys
+from pathlib import Path
+
+from compress.build import Builder, Store
+from compress.recipe import Recipe
+from tests.tiny_subject import subject
+
+if __name__ == "__main__":
+    Builder(Store(Path(sys.argv[1]))).artifact(subject(), Recipe.parse("deadly(hang)@onnx"))
+"""
+
+
+def test_a_builder_ends_with_the_process_that_was_killed(tmp_path):
+    script = tmp_path / "suite.py"
+    script.write_text(ORPHANED)
+    environment = {
+        **os.environ,
+        "TINY_STEPS": "1",
+        "TINY_LOG": str(tmp_path / "log"),
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    with subprocess.Popen([sys.executable, str(script), str(tmp_path / "store")], env=environment) as suite:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "log").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert (tmp_path / "log").read_text() == "deadly hang\n"
+        children = psutil.Process(suite.pid).children(recursive=True)
+        suite.kill()
+    gone, alive = psutil.wait_procs(children, timeout=20)
+    assert gone
+    assert alive == []
 
 
 def test_closing_ends_the_building_process(builder):

@@ -52,8 +52,8 @@ def test_without_reloading_the_limit_is_often_wrong_idle(recorded):
 
 @claim(
     "gate/todays-tools-idle",
-    at_least(10, why="two processes' medians of one file differ by more than 5 % a third of the time: 25 to 45 %"),
+    at_least(1, why="what this gate allows itself; the rule is the one in pytest-benchmark's own documentation"),
     kind="trend",
 )
-def test_a_rule_on_two_runs_cries_wolf_idle(recorded):
-    return todays_false_alarms(recorded("idle"), "median:5%")
+def test_a_rule_on_the_means_of_two_runs_cries_wolf_idle(recorded):
+    return todays_false_alarms(recorded("idle"), "mean:5%")

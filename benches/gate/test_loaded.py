@@ -42,8 +42,8 @@ def test_at_the_limit_it_is_hardly_ever_wrong_loaded(recorded):
 
 @claim(
     "gate/todays-tools-loaded",
-    at_least(10, why="two processes' medians of one file differ by more than 5 % a third of the time: 25 to 45 %"),
+    at_least(10, why="ten times what this gate allows itself; the rule is the one in pytest-benchmark's documentation"),
     kind="trend",
 )
-def test_a_rule_on_two_runs_cries_wolf_loaded(recorded):
-    return todays_false_alarms(recorded("loaded"), "median:5%")
+def test_a_rule_on_the_means_of_two_runs_cries_wolf_loaded(recorded):
+    return todays_false_alarms(recorded("loaded"), "mean:5%")

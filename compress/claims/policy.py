@@ -17,17 +17,17 @@ class Policy:
     """The limits of one cell's gate; every field is a setting of ``[tool.compress]``, spelled with dashes.
 
     ``confidence`` is one-sided, for the quality tests and for the interval of a slowdown, all looks at it together.
-    ``clock`` is the time of the wall, of the thread (``cpu``: one-thread runtimes only), or the thread's for calls of
-    ``long_call_s`` and more (``auto``). Load and compress times are compared with the slowest of the green runs of the
-    same fingerprint. ``allowed_drop_fraction`` bounds the accuracy drop's upper confidence limit (none: only a drop
-    that chance does not explain fails). Raises `ClaimError` on a value that has no meaning.
+    ``clock`` is the time of the wall, or the processor time of the thread that calls, which does not see what others
+    compute meanwhile, nor waiting; ``auto`` is the thread's where its clock is fine enough. Load and compress times are
+    compared with the slowest of the green runs of the same fingerprint. ``allowed_drop_fraction`` bounds the accuracy
+    drop's upper confidence limit (none: only a drop that chance does not explain fails). Raises `ClaimError` on a value
+    that has no meaning.
     """
 
     allowed_slowdown_fraction: float = 0.05
     confidence: float = 0.99
     time_budget_s: float = 10.0
     long_call_time_budget_s: float = 30.0
-    long_call_s: float = 0.005
     clock: Clock = "auto"
     time_on_another_machine: OtherMachine = "inform"
     allowed_load_slowdown_fraction: float = 1.0

@@ -163,11 +163,10 @@ def decide(
 
 
 def clock_of(policy: Policy, call_s: float) -> WallOrCPU:
-    """Return the clock for calls of `call_s` seconds: a long call loses the processor to others while it is timed."""
+    """Return the clock for calls of `call_s` seconds: the thread's own, which others cannot stretch, if it is fine."""
     if policy.clock != "auto":
         return policy.clock
-    fine = time.get_clock_info("thread_time").resolution * 1000 <= call_s
-    return "cpu" if call_s >= policy.long_call_s and fine else "wall"
+    return "cpu" if time.get_clock_info("thread_time").resolution * 1000 <= call_s else "wall"
 
 
 def time_pair(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compress.runtime.parent import end_with_parent
 from compress.runtime.session import open_session, prepare
 
 
@@ -34,6 +35,7 @@ def peak_memory_bytes() -> int:
 
 def main(folder: Path) -> None:
     """Run the job in `folder`; whatever kills this process leaves the stage it died in behind."""
+    end_with_parent()
     job = json.loads((folder / "job.json").read_text())
 
     def stage(name: str) -> None:

@@ -69,10 +69,10 @@ def test_counts_and_seconds_are_those_of_the_deciding_looks():
     assert str(Found(8, 8, 0, 1.0)) == "100/0/0"
 
 
-def test_long_calls_are_judged_by_the_threads_clock_and_short_ones_by_the_walls():
-    assert judged(trial(1.5, cpu_ratio=1.0, call_s=1e-3)).verdict == "failed"
-    assert judged(trial(1.5, cpu_ratio=1.0, call_s=20e-3)).verdict == "passed"
-    assert judged(trial(1.5, cpu_ratio=1.0, call_s=1e-3), 0.0, Estimator("q25", "cpu")).verdict == "passed"
+def test_calls_are_judged_by_the_threads_clock_unless_the_estimator_says_otherwise():
+    assert judged(trial(1.5, cpu_ratio=1.0)).verdict == "passed"
+    assert judged(trial(1.5, cpu_ratio=1.0), 0.0, Estimator("q25", "cpu")).verdict == "passed"
+    assert judged(trial(1.5, cpu_ratio=1.0), 0.0, Estimator("q25", "wall")).verdict == "failed"
 
 
 def test_the_statistic_is_the_estimators():
@@ -83,8 +83,8 @@ def test_the_statistic_is_the_estimators():
     )
     one_good_call = trial(blocks=BLOCKS)
     one_good_call = Trial(**{**vars(one_good_call), "blocks": blocks})
-    assert judged(one_good_call, 0.0, Estimator("median")).estimate == pytest.approx(math.log(2), abs=0.1)
-    assert judged(one_good_call, 0.0, Estimator("min")).estimate == pytest.approx(0, abs=0.1)
+    assert judged(one_good_call, 0.0, Estimator("median", "wall")).estimate == pytest.approx(math.log(2), abs=0.1)
+    assert judged(one_good_call, 0.0, Estimator("min", "wall")).estimate == pytest.approx(0, abs=0.1)
 
 
 def test_the_spread_is_measured_from_the_truth():

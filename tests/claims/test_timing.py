@@ -214,9 +214,9 @@ def test_a_block_is_the_ratio_of_low_quantiles_on_either_clock():
 
 @pytest.mark.parametrize(
     ("clock", "call_s", "chosen"),
-    [("auto", 0.004, "wall"), ("auto", 0.005, "cpu"), ("wall", 1.0, "wall"), ("cpu", 1e-6, "cpu")],
+    [("auto", 1e-5, "cpu"), ("auto", 0.02, "cpu"), ("wall", 1.0, "wall"), ("cpu", 1e-6, "cpu")],
 )
-def test_long_calls_are_timed_by_the_threads_own_clock_unless_told_otherwise(clock, call_s, chosen):
+def test_calls_are_timed_by_the_threads_own_clock_unless_told_otherwise(clock, call_s, chosen):
     assert clock_of(Policy(clock=clock), call_s) == chosen
 
 
@@ -301,7 +301,7 @@ def run(monkeypatch):
 def test_equal_files_pass_at_the_first_look(run):
     pair = Scripted(ratio=lambda _: 1.01, load_ratio=lambda block: 2.0 if block < 6 else 900.0)
     found = run(pair, seed=3)
-    assert (found.verdict, found.blocks, found.looks, found.clock) == ("passed", 6, 1, "wall")
+    assert (found.verdict, found.blocks, found.looks, found.clock) == ("passed", 6, 1, "cpu")
     assert found.ratio == pytest.approx(1.01)
     assert found.load_ratio == pytest.approx(2.0)
     assert found.call_s == pytest.approx(1e-3, rel=1e-3)
