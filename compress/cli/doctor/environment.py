@@ -143,7 +143,9 @@ def check_settings(folder: Path) -> Iterator[Finding]:
         for one in fields(settings.policy)
         if getattr(settings.policy, one.name) != one.default
     ]
-    said = ", ".join(changed) or "the defaults"
+    said = ", ".join(changed) or "the limits' defaults"
+    if settings.allow:
+        said += f"; {', '.join(sorted(settings.allow))} allowed"
     if settings.cells:
         said += f"; others for {', '.join(pattern for pattern, _ in settings.cells)}"
     yield Finding("ok", "settings", said)

@@ -94,7 +94,7 @@ def test_plugins_that_pytest_may_not_load_are_wrong(tmp_path):
 
 
 def test_settings_are_told_where_they_differ_from_the_defaults(tmp_path):
-    assert [one.said for one in check_settings(tmp_path)] == ["the defaults"]
+    assert [one.said for one in check_settings(tmp_path)] == ["the limits' defaults"]
     (tmp_path / "pyproject.toml").write_text(
         "[tool.compress]\nallowed-slowdown-fraction = 0.2\n"
         '[[tool.compress.cell]]\nname = "lenet_5: *"\nconfidence = 0.9\n'
@@ -117,6 +117,11 @@ def test_the_golden_file_that_is_named_must_be_readable_and_exist(tmp_path):
     path = tmp_path / "golden.json"
     assert states(check_settings(tmp_path)) == {"settings": "ok", "golden file": "warn"}
     Golden(path).accept(StoredRun(tmp_path / "0001_x.json", document()), "first").write()
-    assert [one.said for one in check_settings(tmp_path)] == ["the defaults", f"{path}: 1 cells"]
+    assert [one.said for one in check_settings(tmp_path)] == ["the limits' defaults", f"{path}: 1 cells"]
     path.write_text(path.read_text()[:-20])
     assert states(check_settings(tmp_path)) == {"settings": "ok", "golden file": "wrong"}
+
+
+def test_gaps_that_a_repository_allows_are_told(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[tool.compress]\nallow = ["new", "missing"]\n')
+    assert [one.said for one in check_settings(tmp_path)] == ["the limits' defaults; missing, new allowed"]
