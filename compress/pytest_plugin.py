@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from compress.claims.claim import Claim, Judgement, Unmeasured, Verdict, claims_of, judge, limits_of
-from compress.errors import ClaimError, CompressError, RuntimeCrash
+from compress.claims.claim import Verdict, limits_of
+from compress.errors import ClaimError, CompressError
 from compress.pytest_distributed import merge, share_of
+from compress.pytest_judging import claims_on, fail_gaps, fail_without_bench, judge_bench, without_value
 from compress.pytest_run import COMPARE, DESELECTED, Run, is_whole, ledger_of, selection_of
 
 if TYPE_CHECKING:
@@ -80,13 +81,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.benchmark_compare = None
 
 
-def _claims(item: pytest.Item) -> list[Claim]:
-    function = getattr(item, "function", None)
-    return claims_of(function) if function is not None and hasattr(function, "compress_claims") else []
-
-
 def _is_ours(item: pytest.Item) -> bool:
-    return bool(_claims(item)) or not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    return bool(claims_on(item)) or not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -113,7 +109,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     ours = [item for item in session.items if _is_ours(item)]
     if not config.option.collectonly and (ours or _had_benches(session)):
         config.stash[RUN] = run = Run(session)
-        run.check_sources({source for item in ours for one in _claims(item) for source in one.sources})
+        run.check_sources({source for item in ours for one in claims_on(item) for source in one.sources})
     elif config.stash.get(COMPARE, None) is not None:
         benchmarks = config._benchmarksession  # type: ignore[attr-defined]
         benchmarks.compare = config.stash[COMPARE]
@@ -178,38 +174,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Call a bench, judge what it returns, and fail it on a broken claim or on a regression it came upon."""
     if not _is_ours(pyfuncitem):
         return None
-    run = pyfuncitem.config.stash[RUN]
-    claims = _claims(pyfuncitem)
-    parameters = {"scale": run.suite.scale, **(pyfuncitem.callspec.params if hasattr(pyfuncitem, "callspec") else {})}
-    names = pyfuncitem._fixtureinfo.argnames
-    problems: list[str] = []
-    skipped = ""
-    try:
-        measured = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
-        if not claims and measured is not None:
-            raise ClaimError(f"{pyfuncitem.name} returns a {type(measured).__name__} and has no @claim to judge it by")
-        judgements = [judge(one, parameters, measured, pyfuncitem.name) for one in claims]
-    except (Unmeasured, pytest.skip.Exception) as reason:
-        skipped = str(reason) or "no reason given"
-        judgements = [_without_value(one, Verdict.UNMEASURED, pyfuncitem, skipped) for one in claims]
-    except CompressError as error:
-        judgements = [_without_value(one, Verdict.BROKEN, pyfuncitem, str(error)) for one in claims]
-        prefix = "broken by a crash: " if isinstance(error, RuntimeCrash) else ""
-        problems.append(f"{prefix}{error}")
-    except (Exception, pytest.fail.Exception) as error:
-        run.suite.judgements += [_without_value(one, Verdict.BROKEN, pyfuncitem, str(error)) for one in claims]
-        if worse := _explain_changes(run):
-            error.add_note(worse)
-        raise
-    run.suite.judgements += judgements
-    strict = pyfuncitem.config.getoption("strict_undecided")
-    problems += [_explain(one) for one in judgements if one.measured and _fails(one, strict)]
-    if worse := _explain_changes(run):
-        problems.append(worse)
-    if problems:
-        pytest.fail("\n".join(problems), pytrace=False)
-    if skipped:
-        pytest.skip(f"unmeasured: {skipped}")
+    judge_bench(pyfuncitem, pyfuncitem.config.stash[RUN], claims_on(pyfuncitem))
     return True
 
 
@@ -233,32 +198,8 @@ def pytest_runtest_makereport(
     if run is not None and call.when == "setup" and call.excinfo is not None:
         verdict = Verdict.UNMEASURED if report.skipped else Verdict.BROKEN
         reason = str(call.excinfo.value) or "no reason given"
-        run.suite.judgements += [_without_value(one, verdict, item, reason) for one in _claims(item)]
+        run.suite.judgements += [without_value(one, verdict, item, reason) for one in claims_on(item)]
     return report
-
-
-def _explain_changes(run: Run) -> str:
-    if not run.pending or run.suite.baseline is None:
-        return ""
-    against = run.suite.baseline.newest.describe()
-    return "\n".join([f"not as in {against}:", *(f"  {one.direction}: {one}" for one in run.pending)])
-
-
-def _without_value(one: Claim, verdict: Verdict, item: pytest.Item, reason: str) -> Judgement:
-    return Judgement(one.sources, one.kind, verdict, item.name, reason=reason)
-
-
-def _fails(one: Judgement, strict: bool) -> bool:
-    return one.verdict is Verdict.BROKEN or (strict and one.verdict is Verdict.UNDECIDED)
-
-
-def _explain(one: Judgement) -> str:
-    asserted = "what is asserted instead of the paper's claim" if one.kind == "refuted" else "claimed"
-    note = f"\n  note:     {one.reason}" if one.reason else ""
-    return (
-        f"{one.verdict}: {', '.join(one.sources)}\n  measured: {one.measured}\n"
-        f"  {asserted}: {one.bound}\n  because:  {one.why}{note}"
-    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -274,26 +215,10 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         run.looped = True
         if shares:
             for name, changes in merge(run, shares).items():
-                _fail(session, name, [f"{change.direction}: {change}" for change in changes])
+                fail_without_bench(session, name, [f"{change.direction}: {change}" for change in changes])
         if not hasattr(config, "workerinput"):
-            kinds: dict[str, list[str]] = {}
-            for gap in run.gaps:
-                if run.gated and not gap.allowed:
-                    kinds.setdefault(gap.kind, []).append(gap.text)
-            for kind, texts in kinds.items():
-                _fail(session, kind, [*texts, f"(--allow {kind} to pass)"])
+            fail_gaps(session, run)
     return result
-
-
-def _fail(session: pytest.Session, name: str, texts: list[str]) -> None:
-    """Report a failed test called ``gate::name`` that no bench stands for, so that JUnit and the exit code have it."""
-    where = ("gate", None, name)
-    report = pytest.TestReport(f"gate::{name}", where, {}, "failed", "\n".join(texts), "call")
-    last_failed = session.config.pluginmanager.get_plugin("lfplugin")
-    before = dict(last_failed.lastfailed) if last_failed is not None else {}
-    session.config.hook.pytest_runtest_logreport(report=report)
-    if last_failed is not None:
-        last_failed.lastfailed = before  # `--lf` could never run it
 
 
 @pytest.hookimpl(optionalhook=True)
