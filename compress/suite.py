@@ -102,7 +102,7 @@ class Suite:
             old = {name: str(cell.get("sha256")) for name, cell in whole.cells.items()}
             new = {name: cell.artifact.sha256 for name, cell in self.cells.items()}
             verdicts = [asdict(judgement) for judgement in self.judgements]
-            found = find_gaps(old, new, whole.compress.get("verdicts", []), verdicts)
+            found = find_gaps(old, new, whole.compress.get("verdicts", []), verdicts, self.no_times)
         if self.baseline is None or not self.gated:
             found = [gap for gap in found if gap.kind != "new"]
         if self.gated:

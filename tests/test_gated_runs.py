@@ -178,6 +178,15 @@ def test_several_processes_measure_one_run_between_them(repository):
     assert "4 files are the baseline's own, byte for byte" in same.stdout
 
 
+def test_under_xdist_claims_on_time_that_were_judged_before_are_untimed_and_fail_unless_allowed(repository):
+    (repository.path / "benches" / "test_bench.py").write_text(BENCH + TIMED)
+    assert repository.run().returncode == 0
+    done = repository.run("-n2", "--benchmark-compare")
+    assert done.returncode == 1, done.stdout
+    assert "untimed: team/latency was judged by test_latency then; now unmeasured: times are not" in done.stdout
+    assert repository.run("-n2", "--benchmark-compare", "--allow=untimed").returncode == 0
+
+
 def test_under_xdist_a_slower_file_is_timed_when_the_workers_are_done(repository):
     assert repository.run("-n2").returncode == 0
     done = repository.run("-n2", "--benchmark-compare", "--junit-xml=junit.xml", work=80_000)

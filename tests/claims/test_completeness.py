@@ -47,7 +47,23 @@ def test_a_claim_that_no_bench_of_that_name_judges_any_more_is_missing():
 def test_a_claim_that_was_judged_and_is_now_unmeasured_is_missing_with_its_reason():
     (gap,) = find_gaps({}, {}, [verdict("test_a")], [verdict("test_a", "unmeasured", reason="no data")])
     assert gap.kind == "missing"
-    assert gap.text.endswith("now it is unmeasured: no data")
+    assert gap.text == "paper/claim was judged by test_a then; now unmeasured: no data"
+
+
+def test_claims_that_are_unmeasured_for_one_reason_are_one_gap():
+    old = [verdict("test_a"), verdict("test_b"), verdict("test_c")]
+    new = [verdict("test_a", "unmeasured", reason="x"), verdict("test_b", "unmeasured", reason="y")]
+    gaps = find_gaps({}, {}, old, [*new, verdict("test_c", "unmeasured", reason="x")])
+    assert [gap.text for gap in gaps] == [
+        "paper/claim was judged by test_a then, and 1 more; now unmeasured: x",
+        "paper/claim was judged by test_b then; now unmeasured: y",
+    ]
+
+
+def test_claims_on_time_in_a_run_without_times_are_untimed_and_not_missing():
+    old, new = [verdict("test_a"), verdict("test_b")], [verdict("test_a", "unmeasured", reason="no times here")]
+    new.append(verdict("test_b", "unmeasured", reason="no data"))
+    assert [gap.kind for gap in find_gaps({}, {}, old, new, "no times here")] == ["untimed", "missing"]
 
 
 def test_a_claim_that_was_never_judged_cannot_go_missing():
