@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from compress.errors import BridgeError
-from compress.pruning.retraining import clone
+from compress.training import clone
 
 if TYPE_CHECKING:
     import keras

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from compress.errors import RecipeError
-from compress.pruning.masks import Scope
-from compress.pruning.retraining import clone, masked, retrain, training_steps
+from compress.pruning.masks import Scope, magnitude_masks
 from compress.pruning.schedule import ConstantSparsity, Schedule, check_sparsity, polynomial_within, pruning_steps
+from compress.training import Zeros, clone, retrain, training_steps
 
 if TYPE_CHECKING:
     import keras
@@ -35,6 +36,14 @@ def schedule_within(steps: int, name: ScheduleName, initial_sparsity: float, spa
     if name == "constant":
         return ConstantSparsity(sparsity, begin_step=1, end_step=1)
     return polynomial_within(steps, min(initial_sparsity, sparsity), sparsity)
+
+
+def magnitude_zeros(sparsities: Mapping[int, float], scope: Scope) -> Zeros:
+    """Return the constraint that sets the smallest weights to zero at the steps of `sparsities`, to the sparsity each.
+
+    ``{1: 0.5, 11: 0.9}`` prunes half of the weights before step 1, and nine in ten before step 11.
+    """
+    return Zeros(lambda step, weights: magnitude_masks(weights, sparsities[step], scope), sparsities.keys())
 
 
 @dataclass(frozen=True)
@@ -75,11 +84,11 @@ class Prune:
         epochs = training.epochs if self.epochs is None else self.epochs
         steps = training_steps(data, training, epochs)
         if steps == 0:
-            masked(pruned, self.sparsity, self.scope)
+            magnitude_zeros({0: self.sparsity}, self.scope).renew(pruned, 0)
             return pruned
         schedule = schedule_within(steps, self.schedule, self.initial_sparsity, self.sparsity)
-        sparsities = pruning_steps(schedule, steps)
-        retrain(pruned, data, training, epochs=epochs, seed=seed, sparsities=sparsities, scope=self.scope)
+        zeros = magnitude_zeros(pruning_steps(schedule, steps), self.scope)
+        retrain(pruned, data, training, epochs=epochs, seed=seed, constraint=zeros)
         return pruned
 
 

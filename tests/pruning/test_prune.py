@@ -12,13 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from compress.errors import DataError, RecipeError
-from compress.pruning.magnitude import Prune, Retrain, schedule_within
+from compress.pruning.magnitude import Prune, Retrain, magnitude_zeros, schedule_within
 from compress.pruning.masks import kept_count, magnitude_masks
-from compress.pruning.retraining import clone, kernels, outputs_logits, retrain
 from compress.pruning.schedule import pruning_steps
 from compress.recipe import Recipe
 from compress.step import Transform
 from compress.subject import Dataset, Training
+from compress.training import clone, kernels, outputs_logits, retrain
 
 if TYPE_CHECKING:
     import keras
@@ -78,7 +78,7 @@ def test_no_forward_pass_sees_a_pruned_weight_that_momentum_moved(data, training
     layer.most_seen = tf.Variable(0)
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), layer])
     layer.most_seen.assign(0)
-    retrain(model, data, training, epochs=2, seed=0, sparsities={1: 0.75})
+    retrain(model, data, training, epochs=2, seed=0, constraint=magnitude_zeros({1: 0.75}, "global"))
     assert layer.most_seen.numpy() == 256 // 4
 
 
@@ -109,7 +109,7 @@ def test_no_global_random_state_is_drawn_from_or_set(data, training) -> None:
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(4)])
     random.seed(7)
     before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002 - read, not drawn from
-    retrain(model, data, training, epochs=1, seed=0, sparsities={1: 0.5})
+    retrain(model, data, training, epochs=1, seed=0, constraint=magnitude_zeros({1: 0.5}, "global"))
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002 - read, not drawn from
 
 
@@ -266,7 +266,7 @@ def test_a_clone_shares_nothing_has_the_same_names_and_computes_the_same(model, 
 def test_training_is_silent_unless_its_log_is_asked_for(model, data, training, capsys, caplog) -> None:
     Retrain().transform(model, data, training, seed=0)
     assert capsys.readouterr() == ("", "")
-    with caplog.at_level(logging.INFO, "compress.pruning.retraining"):
+    with caplog.at_level(logging.INFO, "compress.training"):
         Retrain().transform(model, data, training, seed=0)
     assert [each[:25] for each in caplog.messages] == ["small: epoch 1 of 2, loss", "small: epoch 2 of 2, loss"]
 

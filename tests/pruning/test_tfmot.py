@@ -15,11 +15,11 @@ import pytest
 from compress.errors import BridgeError, RecipeError
 from compress.pruning.bridge import to_tf_keras
 from compress.pruning.magnitude import Prune, Retrain
-from compress.pruning.retraining import kernels
 from compress.pruning.tfmot import Cluster, QuantizationAwareTraining, TfmotPrune, import_tfmot
 from compress.recipe import Recipe
 from compress.step import Transform
 from compress.subject import Dataset, Training
+from compress.training import kernels
 
 if TYPE_CHECKING:
     import keras

@@ -1,4 +1,4 @@
-"""Training that a damaged model recovers by: Adam on cross-entropy, whole stretches of steps in one TensorFlow graph.
+"""Training that a damaged model recovers by: Adam on cross-entropy, many steps in one TensorFlow graph, for every step.
 
 Ishtiaq et al. 2021, section III, retrain every pruned model this way for 12 epochs at batch size 128.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compress.errors import DataError, RecipeError
-from compress.pruning.masks import Mask, Scope, magnitude_masks
 
 if TYPE_CHECKING:
     import keras
@@ -84,13 +84,71 @@ def kernels(model: keras.Model) -> dict[str, Any]:
     return {weight.path: weight for weight in found}
 
 
-def masked(model: keras.Model, sparsity: float, scope: Scope) -> dict[str, Mask]:
-    """Set the smallest weights of `model` to zero, in place, and return the masks that did it."""
-    prunable = kernels(model)
-    masks = magnitude_masks({path: kernel.numpy() for path, kernel in prunable.items()}, sparsity, scope)
-    for path, kernel in prunable.items():
-        kernel.assign(np.where(masks[path], kernel.numpy(), 0))
-    return masks
+class Constraint(Protocol):
+    """What a training holds the kernels of a model to: their zeros, their shared values, their rounding.
+
+    An instance serves one training of one model. Kernels are told by their path, as `kernels` gives them.
+    """
+
+    @property
+    def turns(self) -> Collection[int]:
+        """The steps, counted from 1, before whose forward pass the constraint is drawn up again."""
+        ...
+
+    def renew(self, model: keras.Model, step: int) -> None:
+        """Draw the constraint up for the kernels of `model` as they are before `step`, and apply it to them."""
+        ...
+
+    def project(self, path: str, kernel: Any) -> Any:
+        """Return a kernel's tensor, just updated, as the constraint would have it; traced into TensorFlow's graph."""
+        ...
+
+    def view(self, path: str, kernel: Any) -> Any:
+        """Return what the forward pass computes with in place of a kernel's tensor; traced, and no gradient taken."""
+        ...
+
+
+class Zeros:
+    """Keeps the zeros of the masks that `masks_at` gives at each of its turns.
+
+    Adam's momentum moves a pruned weight; the same step sets it back to zero, so that no forward pass ever sees it.
+    """
+
+    def __init__(
+        self,
+        masks_at: Callable[[int, Mapping[str, NDArray[Any]]], Mapping[str, NDArray[np.bool_]]],
+        turns: Collection[int],
+    ) -> None:
+        self.masks_at = masks_at
+        self.turns = turns
+        self._masks: dict[str, Any] = {}
+
+    def renew(self, model: keras.Model, step: int) -> None:
+        """Set what the masks of `step` leave out to zero."""
+        prunable = kernels(model)
+        masks = self.masks_at(step, {path: kernel.numpy() for path, kernel in prunable.items()})
+        for path, kernel in prunable.items():
+            kernel.assign(np.where(masks[path], kernel.numpy(), 0))
+            self._mask(path, kernel.shape).assign(masks[path])
+
+    def project(self, path: str, kernel: Any) -> Any:
+        """Return `kernel` with its pruned weights zero."""
+        import tensorflow as tf
+
+        return kernel * tf.cast(self._mask(path, kernel.shape), kernel.dtype)
+
+    def view(self, path: str, kernel: Any) -> Any:
+        """Return `kernel`."""
+        del path
+        return kernel
+
+    def _mask(self, path: str, shape: Any) -> Any:
+        import tensorflow as tf
+
+        if path not in self._masks:
+            with tf.init_scope():  # first asked for while the step is traced
+                self._masks[path] = tf.Variable(tf.ones(shape, tf.bool))
+        return self._masks[path]
 
 
 def retrain(
@@ -100,15 +158,14 @@ def retrain(
     *,
     epochs: int,
     seed: int,
-    sparsities: Mapping[int, float] | None = None,
-    scope: Scope = "global",
+    constraint: Constraint | None = None,
 ) -> None:
     """Train `model` in place for `epochs` of `data`, with Adam at the learning rate of `training`.
 
-    ``sparsities`` gives the steps, counted from 1, that recompute the masks before their forward pass, and to which
-    sparsity. From then on every step's update is followed, in the same graph, by a multiplication of each kernel with
-    its mask: Adam's momentum moves a pruned weight, and the same step sets it back to zero, so that no forward pass
-    ever sees it. Python is entered once a mask update and once an epoch, not once a step.
+    A `constraint` is drawn up before each of its turns; from then on every step's update is followed, in the same
+    graph, by its projection of each kernel, and where it has a view of a kernel, loss and gradient are those of the
+    view while the update is the kernel's own (straight through; Bengio et al. 2013). Python is entered once a turn and
+    once an epoch, not once a step.
 
     The order of samples comes from a generator seeded with `seed`, and so do the states of dropout layers; no global
     seed is read or set. Progress is logged at level INFO. Raises `RecipeError` when the model is no classifier or the
@@ -122,37 +179,47 @@ def retrain(
     check_labels(data, model)
     generator = np.random.default_rng(seed)
     _seed_random_layers(model, generator)
-    sparsities = sparsities or {}
     inputs, labels = tf.constant(data.train_x), tf.constant(data.train_y)
     variables = model.trainable_variables
-    prunable = kernels(model) if sparsities else {}
-    mask_of = {path: tf.Variable(tf.ones(kernel.shape, kernel.dtype)) for path, kernel in prunable.items()}
+    turns = frozenset(constraint.turns) if constraint else frozenset()
+    held = kernels(model) if constraint else {}
+    rule = constraint or Zeros(lambda *_: {}, ())
     optimizer = keras.optimizers.Adam(training.learning_rate)
     optimizer.build(variables)
+
+    def gradients(batch: Any) -> Any:
+        with tf.GradientTape() as tape:
+            outputs = model(tf.gather(inputs, batch), training=True)
+            loss = loss_of(tf.gather(labels, batch), outputs) + sum(model.losses)
+        return loss, tape.gradient(loss, variables)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)])  # type: ignore[untyped-decorator]
     def train(order: Any, batch_size: Any) -> Any:
         loss_sum = 0.0
         for start in tf.range(0, tf.size(order, tf.int64), batch_size):
-            batch = order[start : start + batch_size]
-            with tf.GradientTape() as tape:
-                outputs = model(tf.gather(inputs, batch), training=True)
-                loss = loss_of(tf.gather(labels, batch), outputs) + sum(model.losses)
-            optimizer.apply(tape.gradient(loss, variables), variables)
-            for path, kernel in prunable.items():
-                kernel.assign(kernel.value * mask_of[path])
+            own = {}
+            for path, kernel in held.items():
+                seen = rule.view(path, kernel.value)
+                if seen is not kernel.value:
+                    own[path] = tf.identity(kernel.value)
+                    kernel.assign(seen)
+            loss, slopes = gradients(order[start : start + batch_size])
+            for path, value in own.items():
+                held[path].assign(value)
+            optimizer.apply(slopes, variables)
+            for path, kernel in held.items():
+                kernel.assign(rule.project(path, kernel.value))
             loss_sum += loss
         return loss_sum
 
     for epoch in range(epochs):
         order = generator.permutation(len(data.train_x))
         first = epoch * steps_an_epoch + 1
-        cuts = [step for step in sparsities if first < step < first + steps_an_epoch]
+        cuts = sorted(step for step in turns if first < step < first + steps_an_epoch)
         loss_sum = 0.0
         for start, end in itertools.pairwise([first, *cuts, first + steps_an_epoch]):
-            if start in sparsities:
-                for path, mask in masked(model, sparsities[start], scope).items():
-                    mask_of[path].assign(mask)
+            if constraint and start in turns:
+                constraint.renew(model, start)
             part = order[(start - first) * training.batch_size : (end - first) * training.batch_size]
             loss_sum += float(train(part, training.batch_size))
         _logger.info("%s: epoch %d of %d, loss %.4f", model.name, epoch + 1, epochs, loss_sum / steps_an_epoch)
