@@ -30,16 +30,30 @@ def clone(model: keras.Model) -> keras.Model:
     if isinstance(model, keras.Sequential):
         copy = keras.models.clone_model(model)
     else:
-        # left to itself, clone_model names the new inputs after tensors and not after the layers that they were
-        inputs = keras.tree.map_structure(
-            lambda tensor: keras.Input(
-                batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor._keras_history.operation.name
-            ),
-            model.input,
-        )
-        copy = keras.models.clone_model(model, input_tensors=inputs)
+        copy = keras.models.clone_model(model, input_tensors=inputs_like(model))
     copy.set_weights(model.get_weights())
     return copy
+
+
+def inputs_like(model: keras.Model) -> Any:
+    """Return new symbolic inputs of the shapes, types and names of `model`'s, in the same structure.
+
+    Left to itself, Keras's ``clone_model`` names the new inputs after tensors and not after the layers that they were.
+    """
+    import keras
+
+    return keras.tree.map_structure(
+        lambda tensor: keras.Input(
+            batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor._keras_history.operation.name
+        ),
+        model.input,
+    )
+
+
+def check_epochs(epochs: int | None) -> None:
+    """Raise `RecipeError` unless `epochs` is None (those of the subject's training) or a count."""
+    if epochs is not None and (epochs < 0 or int(epochs) != epochs):
+        raise RecipeError(f"epochs must be none or a whole number from 0, got {epochs}")
 
 
 def training_steps(data: Dataset, training: Training, epochs: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from compress.errors import RecipeError
 from compress.pruning.masks import Scope, magnitude_masks
 from compress.pruning.schedule import ConstantSparsity, Schedule, check_sparsity, polynomial_within, pruning_steps
-from compress.training import Zeros, clone, retrain, training_steps
+from compress.training import Zeros, check_epochs, clone, retrain, training_steps
 
 if TYPE_CHECKING:
     import keras
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from compress.subject import Dataset, Training
 
 ScheduleName = Literal["polynomial", "constant"]
-
-
-def check_epochs(epochs: int | None) -> None:
-    """Raise `RecipeError` unless `epochs` is None (those of the subject's training) or a count."""
-    if epochs is not None and (epochs < 0 or int(epochs) != epochs):
-        raise RecipeError(f"epochs must be none or a whole number from 0, got {epochs}")
 
 
 def check_schedule(schedule: str) -> None:

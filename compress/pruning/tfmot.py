@@ -19,9 +19,9 @@ import numpy as np
 
 from compress.errors import BridgeError, RecipeError
 from compress.pruning.bridge import to_keras3, to_tf_keras
-from compress.pruning.magnitude import ScheduleName, check_epochs, check_schedule, schedule_within
+from compress.pruning.magnitude import ScheduleName, check_schedule, schedule_within
 from compress.pruning.schedule import ConstantSparsity, Schedule, check_sparsity, pruning_steps
-from compress.training import check_labels, outputs_logits, training_steps
+from compress.training import check_epochs, check_labels, outputs_logits, training_steps
 
 if TYPE_CHECKING:
     import keras
