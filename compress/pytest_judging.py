@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from compress.claims.claim import Claim, Judgement, Unmeasured, Verdict, claims_of, judge
+from compress.claims.claim import Claim, Judgement, Unmeasured, Verdict, claims_of, judge, unmeasured
 from compress.errors import ClaimError, CompressError, RuntimeCrash
 
 if TYPE_CHECKING:
     from compress.pytest_run import Run
+
+SCALES = ("embedded", "paper")
 
 
 def claims_on(item: pytest.Item) -> list[Claim]:
@@ -33,6 +35,7 @@ def judge_bench(item: pytest.Function, run: Run, claims: list[Claim]) -> None:
     problems: list[str] = []
     skipped = ""
     try:
+        _check_scale(item, run.suite.scale)
         measured = item.obj(**{name: item.funcargs[name] for name in item._fixtureinfo.argnames})
         if not claims and measured is not None:
             raise ClaimError(f"{item.name} returns a {type(measured).__name__} and has no @claim to judge it by")
@@ -58,6 +61,15 @@ def judge_bench(item: pytest.Function, run: Run, claims: list[Claim]) -> None:
         pytest.fail("\n".join(problems), pytrace=False)
     if skipped:
         pytest.skip(f"unmeasured: {skipped}")
+
+
+def _check_scale(item: pytest.Function, scale: str) -> None:
+    """Raise `Unmeasured` when a bench is marked for another scale, `ClaimError` for one that there is not."""
+    marker = item.get_closest_marker("scale")
+    if marker is not None and (unknown := set(marker.args) - set(SCALES)):
+        raise ClaimError(f"{item.name} is marked for scale {', '.join(sorted(unknown))}; there are {', '.join(SCALES)}")
+    if marker is not None and scale not in marker.args:
+        unmeasured(f"needs --scale {' or '.join(marker.args)}")
 
 
 def _explain_changes(run: Run) -> str:

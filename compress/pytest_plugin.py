@@ -18,7 +18,7 @@ import pytest
 from compress.claims.claim import Verdict, limits_of
 from compress.errors import ClaimError, CompressError
 from compress.pytest_distributed import merge, share_of
-from compress.pytest_judging import claims_on, fail_gaps, fail_without_bench, judge_bench, without_value
+from compress.pytest_judging import SCALES, claims_on, fail_gaps, fail_without_bench, judge_bench, without_value
 from compress.pytest_run import COMPARE, DESELECTED, Run, is_whole, ledger_of, selection_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ FIXTURES = frozenset({"compressed", "paper_table", "report_table"})
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a run."""
     group = parser.getgroup("compress", "model compression")
-    group.addoption("--scale", choices=("embedded", "paper"), default="embedded", help="size of subjects and data")
+    group.addoption("--scale", choices=SCALES, default=SCALES[0], help="size of subjects and data")
     group.addoption("--strict-undecided", action="store_true", help="fail on claims that the samples cannot decide")
     group.addoption("--require-baseline", action="store_true", help="fail when there is nothing to compare with")
     group.addoption(
@@ -68,6 +68,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Take ``--benchmark-compare`` over before pytest-benchmark reads it: which run to load depends on the claims."""
+    config.addinivalue_line("markers", "scale(name, ...): measure this bench's claims at these scales only")
     wanted = config.getoption("benchmark_compare", None) or None
     if isinstance(wanted, str) and (Path(wanted).is_dir() or "::" in wanted or wanted.endswith(".py")):
         raise pytest.UsageError(

@@ -67,7 +67,8 @@ class Subject:
     ``model`` and ``data`` are module-level functions (they are called by name in another process). ``identity`` is a
     digest of everything the two return depends on - architecture source, weight file, data file, split - cheap
     enough to be asked on every run; artifacts are cached by it. ``score`` is the subject's own quality beside right and
-    wrong: from ``outputs (n, classes)`` and ``labels (n,)`` to one number a sample, higher is better.
+    wrong: from ``outputs (n, classes)`` and ``labels (n,)`` to one number a sample, higher is better. ``absent`` says
+    why the data is not here, and nothing when it is: benches of the subject are then unmeasured for that reason.
     """
 
     name: str
@@ -78,3 +79,4 @@ class Subject:
     training: Training = Training()
     task: str = "classification"
     score: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]] | None = None
+    absent: Callable[[], str] | None = None

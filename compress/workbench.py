@@ -184,16 +184,20 @@ class Workbench:
     def compressed(self, subject: str, recipe: str | Recipe) -> Cell:
         """Return the measured cell of a subject and a recipe, built first if it has to be.
 
-        Raises `RecipeError` for a bad recipe, `RuntimeCrash` when building or running it killed its process; asked
-        again, the same error at once, as a hang is not worth a second deadline.
+        Raises `Unmeasured` when the subject's data is not here, `RecipeError` for a bad recipe, `RuntimeCrash` when
+        building or running it killed its process; asked again, the same error at once, as a hang is not worth a second
+        deadline.
         """
         spelled = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
         key = f"{subject}: {spelled}"
         if key in self._failed:
             raise self._failed[key]
         if key not in self.cells:
+            found = self.subject(subject)
+            if found.absent is not None and (reason := found.absent()):
+                unmeasured(reason)
             try:
-                self.cells[key] = self._measure(self.subject(subject), spelled)
+                self.cells[key] = self._measure(found, spelled)
             except CompressError as error:
                 self._failed[key] = error
                 raise

@@ -309,6 +309,33 @@ def test_a_bench_that_never_began_has_a_verdict_too(suite, mark, outcome, row):
     result.stdout.re_match_lines([row])
 
 
+@pytest.mark.parametrize(
+    ("scale", "options", "outcome", "row"),
+    [
+        ("paper", [], {"skipped": 1}, r"unmeasured\s+team/size\s+theorem\s+needs --scale paper"),
+        ("paper", ["--scale", "paper"], {"passed": 1}, r"held\s+team/size\s+theorem\s+4 "),
+        ("embedded", [], {"passed": 1}, r"held\s+team/size\s+theorem\s+4 "),
+        ("big", [], {"failed": 1}, r"broken\s+team/size\s+theorem\s+test_size is marked for scale big"),
+    ],
+)
+def test_a_bench_of_one_scale_is_unmeasured_at_the_other(suite, scale, options, outcome, row):
+    suite.bench(f"import pytest\n\npytestmark = pytest.mark.scale({scale!r})\n" + SIZE)
+    result = suite.run(*options)
+    result.assert_outcomes(**outcome)
+    result.stdout.re_match_lines([row])
+
+
+def test_a_subject_whose_data_is_absent_leaves_its_benches_unmeasured(suite):
+    suite.bench(SIZE)
+    conftest = suite.pytester.path / "conftest.py"
+    conftest.write_text(
+        conftest.read_text().replace("parameters=250", "parameters=250, absent=lambda: 'needs the set'")
+    )
+    result = suite.run()
+    result.assert_outcomes(skipped=1)
+    result.stdout.re_match_lines([r"unmeasured\s+team/size\s+theorem\s+needs the set"])
+
+
 def test_a_refuted_claim_passes_under_its_own_name(suite):
     suite.bench(SIZE.replace(', why="int8 is a quarter of float32")', ', why="x"), kind="refuted"'))
     result = suite.run()
