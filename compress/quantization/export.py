@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import RecipeError
+from compress.quantization.calibration import Inputs, Ranges, calibration_inputs
 
 if TYPE_CHECKING:
     import keras
@@ -76,15 +77,19 @@ class Float16:
 
 @dataclass(frozen=True)
 class Int8:
-    """Full integer: int8 weights and activations, ranges from `calibration` training samples.
+    """Full integer: int8 weights and activations, ranges from `calibration` samples.
 
     A LiteRT file's input and output are int8 as well ("converts all operations to int8", Saxena et al. 2024, III-A); an
-    ONNX file keeps them float32 around its QuantizeLinear and DequantizeLinear.
+    ONNX file keeps them float32 around its QuantizeLinear and DequantizeLinear. The samples are training inputs, unless
+    ``inputs`` names what to go wrong with (see `calibration_inputs`). ``ranges`` are their smallest and largest values,
+    or those of the middle 99.99 percent, which the TensorFlow converter cannot take.
     """
 
     calibration: int = 100
     granularity: Granularity = "channel"
     engine: Engine = "converter"
+    inputs: Inputs = "training"
+    ranges: Ranges = "min_max"
 
     runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx"})
 
@@ -92,11 +97,15 @@ class Int8:
         _check_calibration(self.calibration)
         _check("granularity", self.granularity, Granularity)
         _check("engine", self.engine, Engine)
+        _check("inputs", self.inputs, Inputs)
+        _check("ranges", self.ranges, Ranges)
 
     def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
         """Return the bytes of the file for `runtime`; `seed` chooses the calibration samples."""
-        samples = data.calibration(self.calibration, seed)
-        return _write("int8", self.runtimes, model, runtime, self.engine, self.granularity, samples)
+        if (self.ranges, self.engine, runtime) == ("percentile", "converter", "litert"):
+            raise RecipeError("int8(ranges=percentile): TensorFlow's converter takes min_max only; use engine=ai_edge")
+        samples = calibration_inputs(data, self.inputs, self.calibration, seed)
+        return _write("int8", self.runtimes, model, runtime, self.engine, self.granularity, samples, self.ranges)
 
 
 @dataclass(frozen=True)
@@ -156,15 +165,18 @@ def _write(
     engine: Engine = "converter",
     granularity: Granularity = "channel",
     calibration: NDArray[np.float32] | None = None,
+    ranges: Ranges = "min_max",
 ) -> bytes:
     """Return the file of `model` at `precision` from the adapter of `runtime`."""
     _check_runtime(precision, runtimes, runtime)
     if runtime == "litert":
         from compress.quantization.litert import write_litert
 
-        return write_litert(model, precision, engine=engine, granularity=granularity, calibration=calibration)
+        return write_litert(
+            model, precision, engine=engine, granularity=granularity, calibration=calibration, ranges=ranges
+        )
     if engine != "converter":
         raise RecipeError(f"{precision}(engine={engine}) writes LiteRT files only; leave the engine out for @{runtime}")
     from compress.quantization.onnxruntime import write_onnx
 
-    return write_onnx(model, precision, granularity=granularity, calibration=calibration)
+    return write_onnx(model, precision, granularity=granularity, calibration=calibration, ranges=ranges)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import CompressError
+from compress.quantization.calibration import BINS, percentile_range
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import INPUT_NAME, single_input
 from compress.quantization.tflite_names import without_names
@@ -21,6 +22,7 @@ from compress.quantization.tflite_names import without_names
 if TYPE_CHECKING:
     import keras
 
+    from compress.quantization.calibration import Ranges
     from compress.quantization.export import Engine, Granularity, Precision
 
 
@@ -31,18 +33,20 @@ def write_litert(
     engine: Engine = "converter",
     granularity: Granularity = "channel",
     calibration: NDArray[np.float32] | None = None,
+    ranges: Ranges = "min_max",
 ) -> bytes:
     """Return the content of a .tflite file that holds `model` at `precision`.
 
     `calibration`, ``(100, 28, 28, 1)``, is needed by ``int8`` and ``int16x8``, whose inputs and outputs are integers
-    too. Raises `CompressError` when the engine cannot convert the model.
+    too; only ``ai_edge`` takes `ranges`. Raises `CompressError` when the engine cannot convert the model.
     """
     remedy = "try the other engine or another step; COMPRESS_VERBOSE=1 shows all that the converter prints"
     with quiet_conversion(f"{precision}(engine={engine})", "litert", remedy):
         if engine == "converter":
             content = _convert(model, precision, granularity, calibration)
         else:
-            content = _ai_edge(_convert(model, "float32", "channel", None), precision, granularity, calibration)
+            float32 = _convert(model, "float32", "channel", None)
+            content = _ai_edge(float32, precision, granularity, calibration, ranges)
         return without_names(content)
 
 
@@ -79,7 +83,11 @@ def _convert(
 
 
 def _ai_edge(
-    content: bytes, precision: Precision, granularity: Granularity, calibration: NDArray[np.float32] | None
+    content: bytes,
+    precision: Precision,
+    granularity: Granularity,
+    calibration: NDArray[np.float32] | None,
+    ranges: Ranges,
 ) -> bytes:
     from ai_edge_quantizer import qtyping
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
@@ -99,13 +107,16 @@ def _ai_edge(
             weight_num_bits=8,
             weight_granularity=grain.CHANNELWISE if granularity == "channel" else grain.TENSORWISE,
         )
-    ranges = None
+    found = None
     if quantizer.need_calibration:
-        ranges = _ai_edge_ranges(content, quantizer.get_quantization_recipe(), _needed(calibration, precision))
-    return bytes(quantizer.quantize(ranges).quantized_model)
+        samples = _needed(calibration, precision)
+        found = _extremes(content, quantizer.get_quantization_recipe(), samples)
+        if ranges == "percentile":
+            found = _percentiles(content, found, samples)
+    return bytes(quantizer.quantize(found).quantized_model)
 
 
-def _ai_edge_ranges(content: bytes, recipe: Any, samples: NDArray[np.float32]) -> dict[str, Any]:
+def _extremes(content: bytes, recipe: Any, samples: NDArray[np.float32]) -> dict[str, Any]:
     """Return each tensor's smallest and largest value over `samples`.
 
     The engine's own `calibrate` averages the samples' extremes, which clips whatever is above average: the largest
@@ -121,6 +132,34 @@ def _ai_edge_ranges(content: bytes, recipe: Any, samples: NDArray[np.float32]) -
     calibrator.calibrate({"serving_default": [{INPUT_NAME: sample[None]} for sample in samples]}, manager)
     ranges: dict[str, Any] = calibrator.get_model_qsvs()
     return ranges
+
+
+def _percentiles(content: bytes, extremes: dict[str, Any], samples: NDArray[np.float32]) -> dict[str, Any]:
+    """Return `extremes` narrowed to the middle values of each tensor over `samples`, which are run once more.
+
+    The engine's own update of ranges sees no values, only each sample's extremes.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, experimental_preserve_all_tensors=True, num_threads=1)
+    interpreter.allocate_tensors()
+    (place,) = (entry["index"] for entry in interpreter.get_input_details())
+    places = {entry["name"]: entry["index"] for entry in interpreter.get_tensor_details() if entry["name"] in extremes}
+    # as float64, in which even the outputs of a softmax that hardly differ span 2,048 bins
+    ends = {
+        name: (np.float64(np.min(extremes[name]["min"])), np.float64(np.max(extremes[name]["max"]))) for name in places
+    }
+    counts = {name: np.zeros(BINS, np.int64) for name in places}
+    for sample in samples:
+        interpreter.set_tensor(place, sample[None])
+        interpreter.invoke()
+        for name, index in places.items():
+            counts[name] += np.histogram(interpreter.get_tensor(index), BINS, ends[name])[0]
+    narrowed = {}
+    for name, found in extremes.items():
+        low, high = percentile_range(counts[name], *ends[name])
+        narrowed[name] = {**found, "min": np.full_like(found["min"], low), "max": np.full_like(found["max"], high)}
+    return narrowed
 
 
 def _needed(calibration: NDArray[np.float32] | None, precision: str) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import CompressError
+from compress.quantization.calibration import PERCENTILE
 from compress.quantization.onnx_names import name_by_place, pin_bytes
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import INPUT_NAME, single_input
@@ -22,6 +23,7 @@ from compress.quantization.signature import INPUT_NAME, single_input
 if TYPE_CHECKING:
     import keras
 
+    from compress.quantization.calibration import Ranges
     from compress.quantization.export import Granularity, Precision
 
 OPSET = 17
@@ -34,6 +36,7 @@ def write_onnx(
     *,
     granularity: Granularity = "channel",
     calibration: NDArray[np.float32] | None = None,
+    ranges: Ranges = "min_max",
 ) -> bytes:
     """Return the content of an .onnx file that holds `model` at `precision`, float32 in and out.
 
@@ -51,7 +54,7 @@ def write_onnx(
             if calibration is None:
                 raise CompressError(f"{precision} needs calibration samples; pass training inputs")
             samples = calibration.astype(single_input(model)[1])
-            proto = _static(proto, Path(folder), samples, precision, granularity)
+            proto = _static(proto, Path(folder), samples, precision, granularity, ranges)
         return pin_bytes(proto)
 
 
@@ -87,12 +90,25 @@ def _dynamic(proto: Any, folder: Path) -> Any:
 
 
 def _static(
-    proto: Any, folder: Path, samples: NDArray[np.float32], precision: Precision, granularity: Granularity
+    proto: Any,
+    folder: Path,
+    samples: NDArray[np.float32],
+    precision: Precision,
+    granularity: Granularity,
+    ranges: Ranges,
 ) -> Any:
     import onnx
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    method, options = CalibrationMethod.MinMax, {}
+    if ranges == "percentile":
+        method = CalibrationMethod.Percentile
+        options = {
+            "CalibPercentile": PERCENTILE,
+            "CalibTensorRangeSymmetric": False,  # each end by itself, as `percentile_range` has it
+            "CalibStridedMinMax": 1,  # counts after each sample; otherwise it first holds every activation of them all
+        }
     named, prepared, path = folder / "named.onnx", folder / "prepared.onnx", folder / "static.onnx"
     onnx.save(proto, named)
     # fuses MatMul and Add, so that biases become int32 at the product's scale instead of int8 at their own
@@ -105,6 +121,8 @@ def _static(
         per_channel=granularity == "channel",
         activation_type=QuantType.QInt8 if precision == "int8" else QuantType.QInt16,
         weight_type=QuantType.QInt8,
+        calibrate_method=method,
+        extra_options=options,
     )
     return onnx.load(path)
 
@@ -113,7 +131,14 @@ class _Samples:
     """ONNX Runtime's ``CalibrationDataReader``, by duck type, over an array: one sample a call, then None."""
 
     def __init__(self, samples: NDArray[np.float32]) -> None:
+        self._samples = samples
         self._left = iter(samples)
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        self._left = iter(self._samples[start_index:end_index])
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         sample = next(self._left, None)
