@@ -25,6 +25,8 @@ from compress.step import Export, Transform
 STEPS = {
     "prune": "compress.pruning.magnitude:Prune",
     "retrain": "compress.pruning.magnitude:Retrain",
+    "prune_n_m": "compress.pruning.n_m:PruneNM",
+    "prune_qat": "compress.pruning.joint:PruneQat",
     "tfmot_prune": "compress.pruning.tfmot:TfmotPrune",
     "cluster": "compress.pruning.tfmot:Cluster",
     "qat": "compress.pruning.tfmot:QuantizationAwareTraining",
