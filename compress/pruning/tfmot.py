@@ -182,10 +182,14 @@ class QuantizationAwareTraining:
     normalisation after a convolution is trained unfolded, with the batch's own statistics, and comes back as itself;
     folding it stays the exporter's business, and scales whole output channels.
 
+    ``preserve_sparsity`` holds the zeros of a model pruned before (TFMOT's prune-preserving scheme, which masks dense
+    and convolution kernels in the forward pass; depthwise ones, which it leaves out, are set back after every step).
+
     Raises `RecipeError` for less than one epoch.
     """
 
     epochs: int | None = None
+    preserve_sparsity: bool = False
 
     def __post_init__(self) -> None:
         _check_trains(self.epochs)
@@ -195,17 +199,24 @@ class QuantizationAwareTraining:
 
         Raises `BridgeError` for a model that cannot be carried to tf_keras, or that TFMOT cannot quantize.
         """
-        quantization = import_tfmot().quantization.keras
+        tfmot = import_tfmot()
         epochs = training.epochs if self.epochs is None else self.epochs
         with _seeded(seed):
             carried = to_tf_keras(model)
+            callbacks = []
             try:
-                wrapped = quantization.quantize_model(carried)
+                if self.preserve_sparsity:
+                    scheme = tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme()
+                    annotated = tfmot.quantization.keras.quantize_annotate_model(carried)
+                    wrapped = tfmot.quantization.keras.quantize_apply(annotated, scheme)
+                    callbacks.append(_holding_depthwise_zeros(wrapped))
+                else:
+                    wrapped = tfmot.quantization.keras.quantize_model(carried)
             except (RuntimeError, TypeError, ValueError) as error:
                 raise BridgeError(
                     f"TFMOT cannot quantize {model.name}: {error}; replace that layer, or use int8, without training"
                 ) from error
-            _fit(wrapped, data, training, epochs, seed, from_logits=outputs_logits(model))
+            _fit(wrapped, data, training, epochs, seed, from_logits=outputs_logits(model), callbacks=callbacks)
             return to_keras3(wrapped, like=model)
 
 
@@ -230,6 +241,21 @@ def _wrapped(model: tf_keras.Model, wrap: Callable[[Any, int], Any]) -> tf_keras
             ) from error
 
     return tf_keras.models.clone_model(model, clone_function=replaced)
+
+
+def _holding_depthwise_zeros(model: tf_keras.Model) -> Any:
+    """Return a callback that sets what is zero in the depthwise kernels of `model` now back to zero after each step."""
+    import tensorflow as tf
+    import tf_keras
+
+    kernels = [weight for weight in model.weights if weight.name.rpartition("/")[2].startswith("depthwise_kernel:")]
+    held = [(kernel, tf.constant(kernel.numpy() != 0, kernel.dtype)) for kernel in kernels]
+
+    def hold(*_: Any) -> None:
+        for kernel, mask in held:
+            kernel.assign(kernel * mask)
+
+    return tf_keras.callbacks.LambdaCallback(on_train_batch_end=hold)
 
 
 def _check_trains(epochs: int | None) -> None:

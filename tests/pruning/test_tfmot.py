@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from compress.errors import BridgeError, RecipeError
+from compress.measure.size import sparsity
 from compress.pruning.bridge import to_tf_keras
 from compress.pruning.magnitude import Prune, Retrain
 from compress.pruning.tfmot import Cluster, QuantizationAwareTraining, TfmotPrune, import_tfmot
+from compress.quantization.litert import write_litert
 from compress.recipe import Recipe
+from compress.runtime.session import read_parts
 from compress.step import Transform
 from compress.subject import Dataset, Training
 from compress.training import kernels
@@ -115,6 +119,26 @@ def test_quantization_aware_training_brings_back_every_trained_weight(data) -> N
     unmoved = [weight.path for weight in trained.weights if np.array_equal(weight.numpy(), before[weight.path])]
     assert unmoved == []
     assert accuracy(model, data) < 0.5 < 0.9 < accuracy(trained, data)
+
+
+def nonzero(model: keras.Model) -> list[NDArray[np.bool_]]:
+    return [kernel.numpy() != 0 for kernel in kernels(model).values()]
+
+
+def test_quantization_aware_training_can_hold_the_zeros_of_a_pruned_model_into_the_file(data) -> None:
+    training = Training(epochs=1, batch_size=32, learning_rate=1e-2)
+    pruned = Prune(0.7, "layer", epochs=0).transform(folding_candidates(), data, training, seed=0)
+    held = QuantizationAwareTraining(preserve_sparsity=True).transform(pruned, data, training, seed=0)
+    refilled = QuantizationAwareTraining().transform(pruned, data, training, seed=0)
+    for before, after, without in zip(nonzero(pruned), nonzero(held), nonzero(refilled), strict=True):
+        assert np.array_equal(before, after)
+        assert without.mean() > 0.6 > 0.4 > before.mean()
+    assert all(
+        np.all(kernel.numpy()[mask] != before.numpy()[mask])
+        for mask, before, kernel in zip(nonzero(pruned), kernels(pruned).values(), kernels(held).values(), strict=True)
+    )
+    content = write_litert(held, "int8", calibration=data.calibration(20))
+    assert sparsity(read_parts(content, "litert")) >= 0.699
 
 
 def test_quantization_aware_training_sees_other_weights_than_plain_training(data, training) -> None:
@@ -231,6 +255,7 @@ def test_a_step_that_cannot_be_is_refused_at_construction(build: Callable[[], An
         ("cluster(32, init=kmeans_plus_plus)", Cluster(32, "kmeans_plus_plus")),
         ("cluster(32, preserve_sparsity=true)", Cluster(32, preserve_sparsity=True)),
         ("qat(3)", QuantizationAwareTraining(3)),
+        ("qat(preserve_sparsity=true)", QuantizationAwareTraining(preserve_sparsity=True)),
     ],
 )
 def test_a_step_is_spelt_by_its_parameters(text: str, step: Transform) -> None:
