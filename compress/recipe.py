@@ -30,6 +30,7 @@ STEPS = {
     "tfmot_prune": "compress.pruning.tfmot:TfmotPrune",
     "cluster": "compress.pruning.tfmot:Cluster",
     "qat": "compress.pruning.tfmot:QuantizationAwareTraining",
+    "kmeans": "compress.quantization.weight_sharing:Kmeans",
     "float32": "compress.quantization.export:Float32",
     "dynamic_range": "compress.quantization.export:DynamicRange",
     "float16": "compress.quantization.export:Float16",
