@@ -31,6 +31,7 @@ STEPS = {
     "cluster": "compress.pruning.tfmot:Cluster",
     "qat": "compress.pruning.tfmot:QuantizationAwareTraining",
     "kmeans": "compress.quantization.weight_sharing:Kmeans",
+    "svd": "compress.lowrank.svd:Svd",
     "float32": "compress.quantization.export:Float32",
     "dynamic_range": "compress.quantization.export:DynamicRange",
     "float16": "compress.quantization.export:Float16",

@@ -46,7 +46,7 @@ def inputs_like(model: keras.Model) -> Any:
         lambda tensor: keras.Input(
             batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor._keras_history.operation.name
         ),
-        model.input,
+        model.inputs[0] if isinstance(model, keras.Sequential) else model.input,
     )
 
 

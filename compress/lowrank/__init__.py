@@ -1,0 +1,1 @@
+"""Low-rank factorisation: two thin matrices in place of one."""
