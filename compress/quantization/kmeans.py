@@ -20,13 +20,14 @@ _MOST_STEPS = 10_000
 
 
 def kmeans(x: ArrayLike, clusters: int, init: Init, generator: np.random.Generator) -> NDArray[Any]:
-    """Return where Lloyd's iteration ends, after 10,000 steps at most: ``(3, 3, 8, 16) -> (16,)`` of its dtype, ascending.
+    """Return the centroids that Lloyd's iteration ends at: ``(3, 3, 8, 16) -> (16,)`` of its dtype, ascending.
 
     They start (Han et al., 3.2) evenly spaced between the smallest and the largest value (``linear``), evenly spaced
     in probability (``density_based``), at values drawn without replacement (``forgy``), or at values drawn by their
     squared distance from those before (``kmeans_plus_plus``; Arthur & Vassilvitskii 2007). Only the last two draw
     from `generator`. A centroid that no value is nearest to stays where it is: some of those returned may be unused.
-    Where no more than `clusters` values differ, they are the centroids.
+    Where no more than `clusters` values differ, they are the centroids. A run that has not ended after 10,000 steps
+    is cut there.
 
     Raises `QuantizationError` for NaN, infinities, values beyond float32, an array that is not of floats, an unknown
     `init`, and fewer than 1 cluster.
