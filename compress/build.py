@@ -2,7 +2,8 @@
 
 The key of an artifact is a digest of the subject's identity, the recipe, the library versions that shape its bytes and
 the source of the steps, so that a changed routine never meets a stale file. Models between steps are kept the same way:
-``prune(0.9)`` is retrained once for ``prune(0.9) | float16`` and ``prune(0.9) | int8``.
+``prune(0.9)`` is retrained once for ``prune(0.9) | float16`` and ``prune(0.9) | int8``. The building process also keeps
+the last models themselves, and what their files begin with. Times are those of doing it all, whatever was found.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ from filelock import FileLock
 from compress.artifact import FORMATS, Artifact, sha256_of
 from compress.claims.fingerprint import library_versions
 from compress.errors import CompressError, RuntimeCrash
+from compress.kept import Kept, SharedModel
+from compress.quantization.conversion import sharing
 from compress.recipe import Recipe, format_step
 from compress.runtime.parent import end_with_parent
-from compress.subject import Subject
+from compress.subject import Dataset, Subject
 
 if TYPE_CHECKING:
     import keras
@@ -150,33 +153,53 @@ def _artifact(subject: Subject, recipe: Recipe, path: Path, made: dict[str, Any]
     )
 
 
-def build_artifact(store: Store, subject: Subject, text: str) -> Artifact:
+def build_artifact(store: Store, subject: Subject, text: str, kept: Kept | None = None) -> Artifact:
     """Apply the recipe `text` to `subject` in this process, store the file, and return its artifact.
 
-    Raises `CompressError` of the step that failed. Frameworks are imported here.
+    What `kept` holds of an earlier call is not made again, and takes as long as it took then. Raises `CompressError` of
+    the step that failed. Frameworks are imported here.
     """
     recipe = Recipe.parse(text)
-    started = time.perf_counter()
-    data = subject.data()
-    model = subject.model()
-    model_time_s = time.perf_counter() - started
-    compress_time_s = 0.0
-    for index in range(len(recipe.transforms)):
-        model, step_time_s = _transformed(store, subject, recipe.transforms[: index + 1], model, data)
-        compress_time_s += step_time_s
-    started = time.perf_counter()
-    content = recipe.export.export(model, data, runtime=recipe.runtime, seed=SEED)
-    compress_time_s += time.perf_counter() - started
+    kept = Kept() if kept is None else kept
+    try:
+        return _build(store, subject, recipe, kept)
+    except BaseException:
+        kept.clear()  # a step that failed may have left anything behind
+        raise
+
+
+def _build(store: Store, subject: Subject, recipe: Recipe, kept: Kept) -> Artifact:
+    data, given = kept.given(subject)
+    source, compress_time_s = given, 0.0
+    if recipe.transforms:
+        key = _key(subject, recipe.transforms, "model")
+        source = kept.changed(key, lambda: _after(store, subject, recipe.transforms, given.model, data))
+        given.check(str(recipe))
+        compress_time_s = source.time_s
+    spared_s, started = source.conversions.spared_s, time.perf_counter()
+    with sharing(source.model, source.conversions):
+        content = recipe.export.export(source.model, data, runtime=recipe.runtime, seed=SEED)
+    compress_time_s += time.perf_counter() - started + source.conversions.spared_s - spared_s
+    source.check(str(recipe))
     made = {
         "subject": subject.name,
         "recipe": str(recipe),
         "compress_time_s": compress_time_s,
-        "model_time_s": model_time_s,
+        "model_time_s": given.time_s,
         "libraries": library_versions(),
     }
     key = _key(subject, (*recipe.transforms, recipe.export), recipe.runtime)
     name = f"model.{FORMATS[recipe.runtime]}"
     return _artifact(subject, recipe, *store.add(key, name, content, made))
+
+
+def _after(store: Store, subject: Subject, steps: tuple[Any, ...], model: keras.Model, data: Dataset) -> SharedModel:
+    """Return the model after all of `steps`, and what they took together."""
+    time_s = 0.0
+    for index in range(len(steps)):
+        model, step_time_s = _transformed(store, subject, steps[: index + 1], model, data)
+        time_s += step_time_s
+    return SharedModel(model, time_s)
 
 
 def _transformed(
@@ -225,7 +248,7 @@ class Builder:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_start_builder)
         try:
-            return self._pool.submit(build_artifact, self.store, subject, str(recipe)).result(DEADLINE_S)
+            return self._pool.submit(_build_here, self.store, subject, str(recipe)).result(DEADLINE_S)
         except BrokenProcessPool:
             self.close()
             raise RuntimeCrash(
@@ -242,6 +265,14 @@ class Builder:
                 process.kill()
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
+
+
+_KEPT = Kept()
+"""What the building process keeps; nothing else uses it."""
+
+
+def _build_here(store: Store, subject: Subject, text: str) -> Artifact:
+    return build_artifact(store, subject, text, _KEPT)
 
 
 def _start_builder() -> None:

@@ -1,13 +1,15 @@
 """Write LiteRT files: the TensorFlow converter and ai-edge-quantizer behind one function.
 
 Both engines start from the same SavedModel with batch size 1, which spares a flattening model its run-time shape
-arithmetic. What they write is rewritten without names, so that the same model gives the same bytes in any process.
+arithmetic; files of a model that share `Conversions` share it. What they write is rewritten without names, so that the
+same model gives the same bytes in any process.
 Saved-model route and options: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization.
 """
 
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from compress.errors import CompressError
 from compress.quantization.calibration import BINS, percentile_range
+from compress.quantization.conversion import Conversions, conversions_of
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import INPUT_NAME, single_input
 from compress.quantization.tflite_names import without_names
@@ -42,24 +45,43 @@ def write_litert(
     """
     remedy = "try the other engine or another step; COMPRESS_VERBOSE=1 shows all that the converter prints"
     with quiet_conversion(f"{precision}(engine={engine})", "litert", remedy):
-        if engine == "converter":
-            content = _convert(model, precision, granularity, calibration)
+        conversions = conversions_of(model)
+        if precision == "float32" or engine == "ai_edge":
+            content = conversions.once("tflite", lambda: _convert(model, conversions, "float32", "channel", None))
+            if precision != "float32":
+                content = _ai_edge(content, precision, granularity, calibration, ranges)
         else:
-            float32 = _convert(model, "float32", "channel", None)
-            content = _ai_edge(float32, precision, granularity, calibration, ranges)
+            content = _convert(model, conversions, precision, granularity, calibration)
         return without_names(content)
 
 
-def _convert(
-    model: keras.Model, precision: Precision, granularity: Granularity, calibration: NDArray[np.float32] | None
-) -> bytes:
+def _saved_model(model: keras.Model) -> dict[str, bytes]:
+    """Return the files of a SavedModel by their paths in its folder: kept so, none is left behind by a crash."""
     import keras
-    import tensorflow as tf
 
     shape, dtype = single_input(model)
     signature = [keras.InputSpec(shape=(1, *shape[1:]), dtype=dtype, name=INPUT_NAME)]
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
+        files = [path for path in Path(folder).rglob("*") if path.is_file()]
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def _convert(
+    model: keras.Model,
+    conversions: Conversions,
+    precision: Precision,
+    granularity: Granularity,
+    calibration: NDArray[np.float32] | None,
+) -> bytes:
+    import tensorflow as tf
+
+    _, dtype = single_input(model)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in conversions.once("saved_model", lambda: _saved_model(model)).items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

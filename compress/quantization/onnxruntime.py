@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from compress.errors import CompressError
 from compress.quantization.calibration import PERCENTILE
+from compress.quantization.conversion import conversions_of
 from compress.quantization.onnx_names import name_by_place, pin_bytes
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import INPUT_NAME, single_input
@@ -45,7 +46,10 @@ def write_onnx(
     """
     remedy = "try another step or runtime; COMPRESS_VERBOSE=1 shows all that the converter prints"
     with quiet_conversion(precision, "onnx", remedy), tempfile.TemporaryDirectory() as folder:
-        proto = _float32(model, Path(folder))
+        import onnx
+
+        content = conversions_of(model).once("onnx", lambda: _float32(model, Path(folder)))
+        proto = onnx.load_model_from_string(content)
         if precision == "float16":
             proto = _float16(proto)
         elif precision == "dynamic_range":
@@ -58,7 +62,7 @@ def write_onnx(
         return pin_bytes(proto)
 
 
-def _float32(model: keras.Model, folder: Path) -> Any:
+def _float32(model: keras.Model, folder: Path) -> bytes:
     import keras
     import onnx
 
@@ -68,7 +72,7 @@ def _float32(model: keras.Model, folder: Path) -> Any:
     model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
     proto = name_by_place(onnx.load(path))
     onnx.checker.check_model(proto)  # tf2onnx writes operations it does not know under TensorFlow's name
-    return proto
+    return bytes(proto.SerializeToString())
 
 
 def _float16(proto: Any) -> Any:
