@@ -108,11 +108,16 @@ def test_sixteen_centroids_of_normal_weights_are_the_optimal_quantizer_of_lloyd_
 
 
 @pytest.mark.parametrize(
-    ("init", "expected"), [("linear", [0.0, 10.0]), ("density_based", [0.0, 0.0, 10.0]), ("kmeans_plus_plus", [0, 10])]
+    ("init", "expected"), [("linear", [0, 8]), ("density_based", [1, 3]), ("kmeans_plus_plus", [0, 1, 2, 3, 8])]
 )
-def test_centroids_start_evenly_spaced_in_value_or_in_probability_or_far_apart(init, expected):
-    ordered = np.array([0.0] * 7 + [10.0] * 3)
+def test_centroids_start_evenly_spaced_in_value_or_in_probability_or_apart(init, expected):
+    ordered = np.array([0.0, 1.0, 2.0, 3.0, 8.0])
     assert _first(ordered, len(expected), init, np.random.default_rng(0)).tolist() == expected
+
+
+def test_a_mean_of_small_values_beside_huge_ones_is_among_its_own():
+    x = np.array([-1e38, -1e38, 1, 2, 3], np.float32)
+    assert 1 <= kmeans(x, 2, "linear", np.random.default_rng(0))[1] <= 3
 
 
 def test_forgy_starts_at_different_places_in_memory_and_a_seed_fixes_them():
