@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
+from numpy.typing import NDArray
 
 from compress.artifact import Artifact, Part
 from compress.build import Builder, Store
@@ -23,6 +24,7 @@ from compress.measure.measurement import Measurement, measure_file, measure_run
 from compress.measure.metric import METRICS
 from compress.recipe import Recipe
 from compress.runtime.isolation import run_isolated
+from compress.runtime.tflite import read_weights
 from compress.subject import Dataset, Subject
 
 BESIDE_OTHERS = ("time", "memory")
@@ -92,6 +94,17 @@ class Cell:
     def parameters(self) -> int:
         """Number of constant-tensor elements in the file, biases included."""
         return sum(part.elements for part in self.parts if part.kind == "weights")
+
+    def weights(self, part: str) -> NDArray[np.float32]:
+        """Return the float values that the part ``conv_2d_3.weights`` of a .tflite file holds: ``(16, 3, 3, 8)``.
+
+        Parts are numbered by their operation, the same for every recipe that leaves the graph as it is (float16 adds a
+        DEQUANTIZE for each constant). Batch normalisation is folded into what the file holds. Raises `CompressError`
+        for another runtime's file, `ModelFileError` that lists the parts when there is none of that name.
+        """
+        if self.recipe.runtime != "litert":
+            raise CompressError(f"{self.name}: weights are read back from .tflite files only")
+        return read_weights(self.artifact.path.read_bytes(), part)
 
     @cached_property
     def reference(self) -> Cell:

@@ -4,14 +4,18 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from compress.artifact import sha256_of
 from compress.errors import CompressError, RecipeError, RuntimeCrash
+from compress.measure.measurement import measure_file
 from compress.measure.metric import METRICS
-from compress.workbench import Workbench, cache_folder
+from compress.recipe import Recipe
+from compress.workbench import Cell, Workbench, cache_folder
+from tests.runtime.tflite_builder import Builder
 from tests.tiny_subject import KERNEL, subject
 
 pytestmark = pytest.mark.usefixtures("tiny_steps")
@@ -53,6 +57,20 @@ def test_a_reference_is_its_own_reference(rounded):
     assert rounded.reference.reference is rounded.reference
     assert rounded.reference.size_ratio == 1.0
     assert rounded.reference.accuracy_drop.value == 0.0
+
+
+def test_weights_are_read_back_from_the_file_under_the_names_of_its_parts(bench, rounded, tmp_path):
+    build = Builder()
+    build.dense([build.tensor([1, 2]), build.constant(np.float32([[0.5, 0]])), -1], [build.tensor([1, 1])])
+    path = tmp_path / "small.tflite"
+    path.write_bytes(build.finish((0,), (2,)))
+    artifact = dataclasses.replace(rounded.artifact, path=path, runtime="litert")
+    recipe = Recipe((), SimpleNamespace(runtimes={"litert"}), "litert")
+    cell = Cell(subject(), recipe, measure_file(artifact), bench)
+    (part,) = [each for each in cell.parts if each.kind == "weights"]
+    assert cell.weights(part.name).tolist() == [[0.5, 0]]
+    with pytest.raises(CompressError, match=r"rounded\(1\)@onnx: weights are read back from \.tflite files only"):
+        rounded.weights(part.name)
 
 
 def test_every_value_is_a_plain_number_of_a_known_metric(rounded):

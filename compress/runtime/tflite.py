@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,21 +199,26 @@ def _sparse_indices(file: Flatbuffer, tensor: _Tensor) -> list[tuple[str, str, V
     return found
 
 
-def _weights(tensor: _Tensor, name: str, data: bytes) -> Part:
-    """Return the part that the constant `tensor` with the stored bytes `data` is."""
+def _codes(tensor: _Tensor, data: bytes) -> NDArray[Any]:
+    """Return the stored values of the constant `tensor`, (elements,): codes where it is quantized, else its numbers."""
     bits = _PACKED_BITS.get(tensor.dtype)
-    codes: NDArray[np.generic]
     if bits:
         steps = np.arange(0, 8, bits, dtype=np.uint8)
         codes = ((np.frombuffer(data, np.uint8)[:, None] >> steps) & (2**bits - 1)).reshape(-1)
-        codes = codes[: int(np.prod(tensor.shape))]
-    elif tensor.dtype == "bfloat16":
-        codes = np.frombuffer(data, np.uint16) & 0x7FFF
-    elif tensor.dtype in np.sctypeDict:
-        dtype = np.dtype(tensor.dtype)
-        codes = np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
-    else:
-        codes = np.frombuffer(data, np.uint8)
+        codes = codes[: int(np.prod(tensor.shape))].astype(np.int8)
+        if not tensor.dtype.startswith("u"):
+            codes[codes >= 2 ** (bits - 1)] -= 2**bits
+        return np.asarray(codes)
+    if tensor.dtype == "bfloat16":
+        high_halves = np.frombuffer(data[: len(data) // 2 * 2], np.uint16).astype(np.uint32)
+        return np.asarray(high_halves << 16).view(np.float32)
+    dtype = np.dtype(tensor.dtype if tensor.dtype in np.sctypeDict and tensor.dtype != "str" else "uint8")
+    return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
+
+
+def _weights(tensor: _Tensor, name: str, data: bytes) -> Part:
+    """Return the part that the constant `tensor` with the stored bytes `data` is."""
+    codes = _codes(tensor, data)
     zeros = int(np.count_nonzero(codes == _zero_points(tensor, codes.size)))
     return Part(name, "weights", tensor.dtype, codes.size, len(data), zeros, tensor.shape)
 
@@ -222,18 +228,57 @@ def _zero_points(tensor: _Tensor, elements: int) -> NDArray[np.int64] | int:
     points = tensor.quantization.zero_points if tensor.quantization else ()
     if len(set(points)) <= 1:
         return points[0] if points else 0
+    return _each(np.array(points, np.int64), tensor, elements)
+
+
+def _each(parameters: NDArray[Any], tensor: _Tensor, elements: int) -> NDArray[Any]:
+    """Return the quantization parameter of each of the stored `elements` from those of the channels, or the tensor."""
+    if len(parameters) == 1:
+        return np.broadcast_to(parameters, elements)
     dimension = tensor.quantization.dimension if tensor.quantization else 0
-    if elements != int(np.prod(tensor.shape)) or tensor.shape[dimension : dimension + 1] != (len(points),):
-        raise ModelFileError(f"LiteRT file is damaged: {len(points)} zero points for a tensor of shape {tensor.shape}")
     shape = [1] * len(tensor.shape)
-    shape[dimension] = len(points)
-    return np.broadcast_to(np.array(points, np.int64).reshape(shape), tensor.shape).reshape(-1)
+    if elements != int(np.prod(tensor.shape)) or tensor.shape[dimension : dimension + 1] != parameters.shape:
+        raise ModelFileError(
+            f"LiteRT file is damaged: {len(parameters)} scales or zero points for a tensor of shape {tensor.shape}"
+        )
+    shape[dimension] = len(parameters)
+    return np.asarray(np.broadcast_to(parameters.reshape(shape), tensor.shape).reshape(-1))
 
 
 def op_counts(content: bytes) -> dict[str, int]:
     """Return how often each LiteRT operation occurs, ``{"CONV_2D": 1}``, over all subgraphs, by name."""
     counts = Counter(operator.name for graph in _File(content).subgraphs for operator in graph.operators)
     return dict(sorted(counts.items()))
+
+
+def read_weights(content: bytes, name: str) -> NDArray[np.float32]:
+    """Return the constant that `read_parts` names `name`, as the float values it stands for and in its shape.
+
+    Quantized values are (code - zero point) x scale. Shapes are the runtime's: a convolution's are ``(out, h, w, in)``.
+    Raises `ModelFileError` that lists the constants when there is none of that name, or for one stored as sparse.
+    """
+    file, constants = _File(content), []
+    for index, graph in enumerate(file.subgraphs):
+        for tensor, each in zip(graph.tensors, _tensor_names(graph, index), strict=True):
+            run = file.buffers[tensor.buffer]
+            if run.length == 0 or (tensor.dtype in _GRAPH_DTYPES and not tensor.quantization):
+                continue
+            if each == name:
+                return _dequantized(tensor, name, content, run)
+            constants.append(each)
+    raise ModelFileError(f"no weights {name!r} in the LiteRT file; there are {', '.join(constants) or 'none'}")
+
+
+def _dequantized(tensor: _Tensor, name: str, content: bytes, run: Vector) -> NDArray[np.float32]:
+    codes = _codes(tensor, content[run.start : run.start + run.length])
+    if tensor.sparsity is not None or codes.size != int(np.prod(tensor.shape)):
+        raise ModelFileError(f"{name} stores {codes.size} values for shape {tensor.shape}: only dense ones can be read")
+    if tensor.quantization is None:
+        return codes.astype(np.float32).reshape(tensor.shape)
+    place = tensor.quantization.scale
+    scale = _each(np.frombuffer(content, "<f4", place.length, place.start).astype(np.float64), tensor, codes.size)
+    values = (codes - _zero_points(tensor, codes.size)) * scale
+    return np.asarray(values, np.float32).reshape(tensor.shape)
 
 
 def read_parts(content: bytes) -> tuple[Part, ...]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from compress.errors import ModelFileError
 from compress.runtime.litert import dequantize, quantize
 from compress.runtime.session import op_counts, open_session, prepare, read_parts
+from compress.runtime.tflite import read_weights
 from tests.runtime.tflite_builder import TYPES, Builder, quantization
 
 WEIGHTS = np.array([[0.5, 0, -1], [2, 0, 0]], np.float32)
@@ -93,6 +94,51 @@ def test_packed_int4_counts_nibbles_not_bytes():
     build.dense([x, weights, -1], [y])
     found = part(build.finish(), "fully_connected_0.weights")
     assert (found.dtype, found.elements, found.bytes, found.zeros) == ("int4", 3, 2, 2)
+
+
+def test_weights_are_read_back_as_the_values_they_stand_for(float_file, int8_file):
+    for content in (float_file, int8_file):
+        assert np.array_equal(read_weights(content, "fully_connected_0.weights"), WEIGHTS)
+        assert np.array_equal(read_weights(content, "fully_connected_0.bias"), BIAS)
+
+
+@pytest.mark.parametrize("dimension", [0, 1])
+def test_weights_are_read_back_by_each_channels_own_scale_and_zero_point(dimension):
+    scales, points = np.array([0.5, 0.25, 3])[: 2 + dimension], np.array([5, 0, -7])[: 2 + dimension]
+    codes = np.array([[5, -128, 1], [127, 0, 0]], np.int8)
+    build = Builder()
+    x, y = build.tensor([1, 3]), build.tensor([1, 2])
+    build.dense([x, build.constant(codes, TYPES.INT8, quantization(scales, points, dimension)), -1], [y])
+    shape = (-1, 1) if dimension == 0 else (1, -1)
+    expected = (codes.astype(float) - points.reshape(shape)) * scales.reshape(shape)
+    assert np.array_equal(read_weights(build.finish(), "fully_connected_0.weights"), expected)
+
+
+def test_packed_and_half_weights_are_read_back_with_their_signs():
+    nibbles, halves = np.array([0xF7, 0x08], np.uint8), np.array([0x3FC0, 0x8000, 0xC000], np.uint16)
+    build = Builder()
+    x, y, z = build.tensor([1, 3]), build.tensor([1, 1]), build.tensor([1, 1])
+    build.dense([x, build.tensor([1, 3], TYPES.INT4, build.buffer(nibbles), quantization([0.5], [0])), -1], [y])
+    build.dense([x, build.tensor([1, 3], TYPES.BFLOAT16, build.buffer(halves)), -1], [z])
+    content = build.finish((0,), (1, 2))
+    assert read_weights(content, "fully_connected_0.weights").tolist() == [[3.5, -0.5, -4.0]]
+    assert read_weights(content, "fully_connected_1.weights").tolist() == [[1.5, 0.0, -2.0]]
+    assert part(content, "fully_connected_1.weights").zeros == 1
+
+
+def test_weights_that_are_not_there_are_refused_with_those_that_are(float_file):
+    with pytest.raises(
+        ModelFileError, match=r"no weights 'dense' .*fully_connected_0\.weights, fully_connected_0\.bias$"
+    ):
+        read_weights(float_file, "dense")
+
+
+def test_weights_of_fewer_values_than_their_shape_has_are_refused():
+    build = Builder()
+    x, y = build.tensor([1, 3]), build.tensor([1, 2])
+    build.dense([x, build.tensor([2, 3], buffer=build.buffer(np.ones(5, np.float32))), -1], [y])
+    with pytest.raises(ModelFileError, match=r"stores 5 values for shape \(2, 3\)"):
+        read_weights(build.finish(), "fully_connected_0.weights")
 
 
 def test_a_shared_buffer_is_counted_once_and_a_copy_twice():
