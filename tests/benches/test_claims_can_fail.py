@@ -10,8 +10,8 @@ import pytest
 from compress.claims.claim import Verdict, claims_of, judge
 
 ROOT = Path(__file__).parents[2]
-ARITHMETIC = "test_printed_tables"
-"""Benches of the papers' own digits: no implementation of ours stands behind them."""
+ARITHMETIC = "test_printed_"
+"""Beginning of the names of benches of the papers' own digits: no implementation of ours stands behind them."""
 
 WRONG = {
     # sizes: what was measured of files in which the step did not happen, or happened otherwise
@@ -107,7 +107,7 @@ WRONG = {
 def benches():
     found = {}
     for path in sorted(ROOT.glob("benches/*/test_*.py")):
-        if path.stem != ARITHMETIC:
+        if not path.stem.startswith(ARITHMETIC):
             module = import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
             found.update({name: bench for name, bench in vars(module).items() if hasattr(bench, "compress_claims")})
     return found
