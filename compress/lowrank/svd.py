@@ -48,11 +48,12 @@ class Svd:
     """Replace every dense layer and 1x1 convolution by two of a lower rank, ``<layer>_u`` and ``<layer>_v``.
 
     Rank ``floor((1 - removed_fraction) * m * n / (m + n))`` for m inputs and n outputs, at least 1: the two kernels
-    then hold ``removed_fraction`` fewer parameters than the one, or just more than that. A layer that no rank makes
-    smaller stays, as do grouped, depthwise and wider convolutions, and layers that hold their kernel to a constraint.
-    The first factor takes a convolution's stride, the second the bias and the activation. A layer that is called twice
-    shares its two factors; models in models are rebuilt too. ``epochs`` is how long the smaller model is retrained: 0
-    for not at all, none for as long as the subject's training says.
+    then hold ``removed_fraction`` fewer parameters than the one, or just more than that. The classifier is no
+    exception: at 0.9, one of 500 inputs and 10 classes is of rank 1, and two epochs recover nothing. A layer that no
+    rank makes smaller stays, as do grouped, depthwise and wider convolutions, and layers that hold their kernel to a
+    constraint. The first factor takes a convolution's stride, the second the bias and the activation. A layer that is
+    called twice shares its two factors; models in models are rebuilt too. ``epochs`` is how long the smaller model is
+    retrained: 0 for not at all, none for as long as the subject's training says.
 
     Raises `RecipeError` for a fraction outside (0, 1), or a negative count of epochs.
     """

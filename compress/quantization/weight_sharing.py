@@ -29,17 +29,14 @@ def share(
     """Return the cluster of each weight, ``(3, 3, 8, 16)``, and the clusters' values, at most ``(clusters + 1,)``.
 
     The last value is 0, and with `preserve_sparsity` it is the exact zeros', of which k-means then knows nothing;
-    without, no weight is of it. A kernel of no more than `clusters` weights keeps each as a cluster of its own.
+    without, no weight is of it.
 
     Raises `QuantizationError` as `kmeans` does.
     """
     held = (kernel == 0) & preserve_sparsity
-    if kernel.size <= clusters:
-        values, index = kernel.reshape(-1), np.arange(kernel.size).reshape(kernel.shape)
-    else:
-        values = kmeans(kernel[~held], clusters, init, generator)
-        index = nearest(kernel, values)
-    return np.where(held, len(values), index), np.append(values, values.dtype.type(0))
+    values = kmeans(kernel[~held], clusters, init, generator)
+    index = np.where(held, len(values), nearest(kernel, values))
+    return index, np.append(values, values.dtype.type(0))
 
 
 class Shared:
@@ -101,7 +98,7 @@ class Kmeans:
 
     ``init`` places the first centroids: ``linear`` (evenly between the smallest and largest weight, best in Han et al.
     2016, 3.2), ``density_based``, ``forgy`` (drawn weights) or ``kmeans_plus_plus``. With ``preserve_sparsity`` exact
-    zeros stay, as one value more. Each layer has its own values; a kernel of no more weights than ``clusters`` keeps
+    zeros stay, as one value more. Each layer has its own values; a kernel that has no more than ``clusters`` keeps
     them, and biases and normalisations are not shared. ``epochs`` is how long the shared values (and all that is not
     shared) are fine-tuned: 0 for not at all, none for as long as the subject's training says.
 
