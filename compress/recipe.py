@@ -24,6 +24,7 @@ from compress.step import Export, Transform
 
 STEPS = {
     "prune": "compress.pruning.magnitude:Prune",
+    "channels": "compress.pruning.channels:PruneChannels",
     "retrain": "compress.pruning.magnitude:Retrain",
     "prune_n_m": "compress.pruning.n_m:PruneNM",
     "prune_qat": "compress.pruning.joint:PruneQat",
