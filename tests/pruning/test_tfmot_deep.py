@@ -1,0 +1,97 @@
+"""TFMOT through the bridge on the blocks that deep classifiers are made of, batch normalisation in each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from compress.pruning import tfmot
+from compress.pruning.bridge import to_keras3
+from compress.pruning.tfmot import QuantizationAwareTraining
+from compress.quantization.litert import write_litert
+from compress.runtime.session import open_session
+from compress.subject import Dataset, Training
+
+if TYPE_CHECKING:
+    import keras
+
+TRAINING = Training(epochs=1, batch_size=32, learning_rate=1e-2)
+
+
+@pytest.fixture(scope="module")
+def colours() -> Dataset:
+    """160 noisy 16 x 16 images of four classes in colour to train on, 40 to score."""
+    generator = np.random.default_rng(0)
+    prototypes, labels = generator.normal(size=(4, 16, 16, 3)), generator.integers(4, size=200)
+    images = (prototypes[labels] + generator.normal(size=(200, 16, 16, 3))).astype(np.float32)
+    return Dataset("colours", images[:160], labels[:160], images[160:], labels[160:])
+
+
+def normalised(layers: Any, x: Any, **options: Any) -> Any:
+    return layers.BatchNormalization(momentum=0.5, **options)(x)
+
+
+def inverted_residual(layers: Any, x: Any) -> Any:
+    """Expand, depthwise, project and add, as in MobileNetV2; then again by a stride of two, padded by hand."""
+    y = layers.ReLU(6.0)(normalised(layers, layers.Conv2D(16, 1, use_bias=False)(x)))
+    y = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(y)
+    y = layers.ReLU(6.0)(normalised(layers, y))
+    x = layers.Add()([x, normalised(layers, layers.Conv2D(8, 1, use_bias=False)(y))])
+    y = layers.ZeroPadding2D(((0, 1), (0, 1)))(x)
+    return layers.ReLU(6.0)(normalised(layers, layers.DepthwiseConv2D(3, 2, use_bias=False)(y)))
+
+
+def bottleneck(layers: Any, x: Any) -> Any:
+    """A padded max pooling, then 1 x 1, 3 x 3, 1 x 1 beside a projection, as in ResNet50."""
+    x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(x))
+    y = layers.Activation("relu")(normalised(layers, layers.Conv2D(8, 1)(x)))
+    y = layers.Activation("relu")(normalised(layers, layers.Conv2D(8, 3, padding="same")(y)))
+    y = normalised(layers, layers.Conv2D(16, 1)(y))
+    return layers.Activation("relu")(layers.Add()([normalised(layers, layers.Conv2D(16, 1)(x)), y]))
+
+
+def classifier(*blocks: Callable[[Any, Any], Any]) -> keras.Model:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(inputs)
+    x = layers.Activation("relu")(normalised(layers, x))
+    for block in blocks:
+        x = block(layers, x)
+    return keras.Model(inputs, layers.Dense(4, activation="softmax")(layers.GlobalAveragePooling2D()(x)), name="deep")
+
+
+def distance(one: Any, other: Any) -> float:
+    return float(np.mean(np.abs(one - other)))
+
+
+@pytest.mark.parametrize("block", [inverted_residual, bottleneck])
+def test_a_model_comes_back_from_quantization_aware_training_computing_what_it_computed_there(
+    colours, monkeypatch, block: Any
+) -> None:
+    import keras
+
+    trained_there = []
+
+    def capturing(wrapped: Any, like: keras.Model) -> keras.Model:
+        trained_there.append(wrapped)
+        return to_keras3(wrapped, like)
+
+    monkeypatch.setattr(tfmot, "to_keras3", capturing)
+    model, x = classifier(block), colours.evaluation_x
+    returned = QuantizationAwareTraining().transform(model, colours, TRAINING, seed=0)
+    there, here = trained_there[0](x, training=False).numpy(), returned(x, training=False).numpy()
+    int8 = write_litert(returned, "int8", calibration=colours.calibration(100))
+    rounded = open_session(int8, "litert").invoke(x)
+    for layer, before in zip(returned.layers, model.layers, strict=True):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_mean.assign(before.moving_mean)
+            layer.moving_variance.assign(before.moving_variance)
+    stale = distance(returned(x, training=False).numpy(), here)
+    assert distance(there, here) < 0.015 < 0.03 < stale
+    assert distance(rounded, here) < 0.015
