@@ -175,18 +175,18 @@ class Cluster:
 class QuantizationAwareTraining:
     """TFMOT's ``quantize_model``: training that sees its weights and activations rounded to 8 bits.
 
-        What comes back is the original architecture with the trained float weights, before rounding. TFMOT rounds them
-        symmetrically to [-127, 127], convolution kernels per output channel, dense and depthwise kernels per tensor; an
-        exporter rounds them again on its own grid, which per channel is never coarser. The learned activation ranges have
-        no place in a Keras 3 model and are left behind: ``qat | int8`` estimates them again from calibration data. TFMOT
+    What comes back is the original architecture with the trained float weights, before rounding. TFMOT rounds them
+    symmetrically to [-127, 127], convolution kernels per output channel, dense and depthwise kernels per tensor; an
+    exporter rounds them again on its own grid, which per channel is never coarser. The learned activation ranges have
+    no place in a Keras 3 model and are left behind: ``qat | int8`` estimates them again from calibration data. TFMOT
     starts each of them at -6 to 6 and moves it by a thousandth a step, so that a short training sees that grid. A batch
-        normalisation after a convolution is trained unfolded, with the batch's own statistics, and comes back as itself;
-        folding it stays the exporter's business, and scales whole output channels.
+    normalisation after a convolution is trained unfolded, with the batch's own statistics, and comes back as itself;
+    folding it stays the exporter's business, and scales whole output channels.
 
-        ``preserve_sparsity`` holds the zeros of a model pruned before (TFMOT's prune-preserving scheme, which masks dense
-        and convolution kernels in the forward pass; depthwise ones, which it leaves out, are set back after every step).
+    ``preserve_sparsity`` holds the zeros of a model pruned before (TFMOT's prune-preserving scheme, which masks dense
+    and convolution kernels in the forward pass; depthwise ones, which it leaves out, are set back after every step).
 
-        Raises `RecipeError` for less than one epoch.
+    Raises `RecipeError` for less than one epoch.
     """
 
     epochs: int | None = None
@@ -295,10 +295,7 @@ def _fit(
     check_labels(data, model)
     generator = np.random.default_rng(seed)
     loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
-    rate = training.learning_rate
-    if training.decay == "cosine":
-        rate = tf_keras.optimizers.schedules.CosineDecay(rate, training_steps(data, training, epochs))
-    model.compile(tf_keras.optimizers.Adam(rate), loss)
+    model.compile(tf_keras.optimizers.Adam(training.learning_rate), loss)
     for _ in range(epochs):
         order = generator.permutation(len(data.train_x))
         model.fit(
