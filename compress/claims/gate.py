@@ -97,6 +97,8 @@ def _told(cell: str, metric: Metric, old: float, new: float) -> Change:
 
 
 def _exact(cell: str, metric: Metric, old: object, new: object) -> Change | None:
+    if old is None:  # a run without a metric it had is red, so this metric is newer than the baseline
+        return Change(cell, metric.name, _show(old), _show(new), "information", "the baseline has no such metric yet")
     if not isinstance(old, int | float) or not isinstance(new, int | float):
         return Change(cell, metric.name, _show(old), _show(new), "changed", metric.unit)
     if metric.better == "same":

@@ -14,6 +14,7 @@ from compress.measure import size
 from compress.measure.classification import SQNR_CEILING_DB, Outcomes, score
 from compress.measure.scores import Scores
 from compress.runtime.isolation import run_isolated
+from compress.runtime.multiply_adds import multiply_adds
 from compress.runtime.session import op_counts, read_parts
 
 Value = float | int | dict[str, int]
@@ -37,7 +38,7 @@ class Measurement:
 
 
 def measure_file(artifact: Artifact) -> Measurement:
-    """Return what the file alone tells: sizes, parts, operators, sparsity. Nothing is run."""
+    """Return what the file alone tells: sizes, parts, operators, multiply-adds, sparsity. Nothing is run."""
     content = artifact.path.read_bytes()
     parts = read_parts(content, artifact.runtime)
     kinds = size.bytes_by_kind(parts)
@@ -54,6 +55,8 @@ def measure_file(artifact: Artifact) -> Measurement:
         "sparsity": size.sparsity(parts),
         "compress_time_s": artifact.compress_time_s,
     }
+    if (counted := multiply_adds(content, artifact.runtime)) is not None:
+        values["multiply_adds"] = counted
     return Measurement(artifact, tuple(parts), values)
 
 

@@ -40,6 +40,7 @@ METRICS = {
         Metric("metadata_bytes", "bytes", "exact", "lower", "graph, names, padding: all other bytes"),
         Metric("weight_elements_by_dtype", "elements", "exact", "same", "constant tensors' elements by storage type"),
         Metric("scales", "scales", "exact", "same", "number of quantization scales"),
+        Metric("multiply_adds", "multiply-adds", "exact", "lower", "of convolutions and matrix products, one sample"),
         Metric("ops", "operators", "exact", "same", "operators of the graph by kind"),
         Metric(
             "sparsity", "fraction", "exact", "higher", "zeros among the elements of weights of two or more dimensions"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from compress.artifact import Part
 from compress.errors import ModelFileError
+from compress.runtime.multiply_adds import Operation, Shape
 
 _GRAPH_DTYPES = frozenset({"int32", "int64", "bool", "str", "object", "uint64", "uint32"})
 """Constants of these types that nothing dequantizes are shapes, axes or permutations."""
@@ -82,6 +83,39 @@ def op_counts(content: bytes) -> dict[str, int]:
     nodes = [node for graph in _graphs(_parse(content).graph) for node in graph.node]
     counts = Counter(f"{node.domain}.{node.op_type}" if node.domain else node.op_type for node in nodes)
     return dict(sorted(counts.items()))
+
+
+def operations(content: bytes) -> list[Operation]:
+    """Return the operations of an .onnx file over all graphs, with shapes as ONNX infers them for one sample.
+
+    Contributed operations carry their domain. A shape that is only known when the file runs is None.
+    """
+    from onnx import inliner, shape_inference
+
+    model = inliner.inline_local_functions(_parse(content))
+    constants = {tensor.name for tensor in model.graph.initializer}
+    for value in model.graph.input:
+        dimensions = value.type.tensor_type.shape.dim
+        if value.name not in constants and dimensions and not dimensions[0].dim_value:
+            dimensions[0].dim_value = 1
+    shapes: dict[str, Shape] = {}
+    nodes = []
+    for graph in _graphs(shape_inference.infer_shapes(model, data_prop=True).graph):
+        shapes.update({tensor.name: tuple(tensor.dims) for tensor in graph.initializer})
+        nodes.extend(graph.node)
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            kind = value.type.tensor_type
+            sizes = tuple(dimension.dim_value for dimension in kind.shape.dim)
+            if kind.HasField("shape") and all(dimension.HasField("dim_value") for dimension in kind.shape.dim):
+                shapes[value.name] = sizes
+    return [
+        Operation(
+            f"{node.domain}.{node.op_type}" if node.domain else node.op_type,
+            tuple(shapes.get(name) for name in node.input),
+            tuple(shapes.get(name) for name in node.output),
+        )
+        for node in nodes
+    ]
 
 
 def read_parts(content: bytes) -> tuple[Part, ...]:

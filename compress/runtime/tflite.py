@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from compress.artifact import Part
 from compress.errors import ModelFileError
 from compress.runtime.flatbuffer import Flatbuffer, Vector
+from compress.runtime.multiply_adds import Operation
 
 _DTYPES = {
     0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 5: "str", 6: "bool", 7: "int16", 8: "complex64",
@@ -249,6 +250,22 @@ def op_counts(content: bytes) -> dict[str, int]:
     """Return how often each LiteRT operation occurs, ``{"CONV_2D": 1}``, over all subgraphs, by name."""
     counts = Counter(operator.name for graph in _File(content).subgraphs for operator in graph.operators)
     return dict(sorted(counts.items()))
+
+
+def operations(content: bytes) -> list[Operation]:
+    """Return the operations of a .tflite file over all subgraphs, with the shapes that the file gives its tensors.
+
+    An input that is left out has none, and an axis whose length is open is 1 long, which for the batch is one sample.
+    """
+    return [
+        Operation(
+            operator.name,
+            tuple(graph.tensors[index].shape if index >= 0 else None for index in operator.inputs),
+            tuple(graph.tensors[index].shape for index in operator.outputs if index >= 0),
+        )
+        for graph in _File(content).subgraphs
+        for operator in graph.operators
+    ]
 
 
 def read_weights(content: bytes, name: str) -> NDArray[np.float32]:
