@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +53,16 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Training:
-    """How a subject is retrained after a step that damaged it (Ishtiaq et al., III: 12 epochs, batch 128, Adam)."""
+    """How a subject is retrained after a step that damaged it (Ishtiaq et al., III: 12 epochs, batch 128, Adam).
+
+    ``decay`` says what becomes of the learning rate: ``none`` keeps it, ``cosine`` lets it fall to zero by the last step
+    (Loshchilov & Hutter 2017), as a short retraining on little data needs.
+    """
 
     epochs: int = 12
     batch_size: int = 128
     learning_rate: float = 1e-3
+    decay: Literal["none", "cosine"] = "none"
 
 
 @dataclass(frozen=True)

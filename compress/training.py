@@ -198,7 +198,10 @@ def retrain(
     turns = frozenset(constraint.turns) if constraint else frozenset()
     held = kernels(model) if constraint else {}
     rule = constraint or Zeros(lambda *_: {}, ())
-    optimizer = keras.optimizers.Adam(training.learning_rate)
+    rate = training.learning_rate
+    if training.decay == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, training_steps(data, training, epochs))
+    optimizer = keras.optimizers.Adam(rate)
     optimizer.build(variables)
 
     def gradients(batch: Any) -> Any:
