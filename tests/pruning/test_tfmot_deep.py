@@ -10,10 +10,11 @@ import pytest
 
 from compress.pruning import tfmot
 from compress.pruning.bridge import to_keras3
-from compress.pruning.tfmot import QuantizationAwareTraining
+from compress.pruning.tfmot import Cluster, QuantizationAwareTraining, TfmotPrune
 from compress.quantization.litert import write_litert
 from compress.runtime.session import open_session
 from compress.subject import Dataset, Training
+from compress.training import kernels
 
 if TYPE_CHECKING:
     import keras
@@ -53,6 +54,17 @@ def bottleneck(layers: Any, x: Any) -> Any:
     return layers.Activation("relu")(layers.Add()([normalised(layers, layers.Conv2D(16, 1)(x)), y]))
 
 
+def mixed(layers: Any, x: Any) -> Any:
+    """Branches of 1 x 1, 1 x 5 then 5 x 1, and a pooled one, concatenated, as in InceptionV3."""
+
+    def convolved(y: Any, size: int | tuple[int, int]) -> Any:
+        y = layers.Conv2D(8, size, padding="same", use_bias=False)(y)
+        return layers.Activation("relu")(normalised(layers, y, scale=False))
+
+    pooled = layers.AveragePooling2D(3, 1, padding="same")(x)
+    return layers.Concatenate()([convolved(x, 1), convolved(convolved(x, (1, 5)), (5, 1)), convolved(pooled, 1)])
+
+
 def classifier(*blocks: Callable[[Any, Any], Any]) -> keras.Model:
     import keras
 
@@ -70,7 +82,7 @@ def distance(one: Any, other: Any) -> float:
     return float(np.mean(np.abs(one - other)))
 
 
-@pytest.mark.parametrize("block", [inverted_residual, bottleneck])
+@pytest.mark.parametrize("block", [inverted_residual, bottleneck, mixed])
 def test_a_model_comes_back_from_quantization_aware_training_computing_what_it_computed_there(
     colours, monkeypatch, block: Any
 ) -> None:
@@ -95,3 +107,18 @@ def test_a_model_comes_back_from_quantization_aware_training_computing_what_it_c
     stale = distance(returned(x, training=False).numpy(), here)
     assert distance(there, here) < 0.015 < 0.03 < stale
     assert distance(rounded, here) < 0.015
+
+
+@pytest.mark.parametrize("step", [TfmotPrune(0.75), Cluster(16)])
+def test_every_convolution_of_a_deep_model_is_compressed_but_the_depthwise_ones(colours, step: Any) -> None:
+    model = classifier(inverted_residual, bottleneck, mixed)
+    compressed = step.transform(model, colours, TRAINING, seed=0)
+    assert [weight.path for weight in compressed.weights] == [weight.path for weight in model.weights]
+    for path, kernel in kernels(compressed).items():
+        values, depthwise = kernel.numpy(), "depthwise" in path
+        if isinstance(step, TfmotPrune):
+            assert np.mean(values == 0) == (0 if depthwise else 0.75)
+        else:
+            assert (len(np.unique(values)) > 16) == depthwise
+    before, after = model(colours.evaluation_x).numpy(), compressed(colours.evaluation_x).numpy()
+    assert distance(before, after) > 0.01
