@@ -7,7 +7,10 @@ LiteRT ones do, so that both time the same graph and a dynamic range is never sh
 
 from __future__ import annotations
 
+import gc
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,10 +72,29 @@ def _float32(model: keras.Model, folder: Path) -> bytes:
     shape, dtype = single_input(model)
     path = folder / "float32.onnx"
     signature = [keras.InputSpec(shape=(1, *shape[1:]), dtype=dtype, name=INPUT_NAME)]
-    model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
+    try:
+        with _optimizing_in_place():
+            model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
+    except Exception:  # a pass over the graph failed, which the copies are for
+        model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
+    gc.collect()  # the exporter's graphs hold each other: 700 MB of a ResNet50
     proto = name_by_place(onnx.load(path))
+    proto.graph.initializer.sort(key=lambda tensor: tensor.name)  # tf2onnx leaves the order to chance
     onnx.checker.check_model(proto)  # tf2onnx writes operations it does not know under TensorFlow's name
     return bytes(proto.SerializeToString())
+
+
+@contextmanager
+def _optimizing_in_place() -> Iterator[None]:
+    """Spare tf2onnx the copy of its graph before each of two dozen passes, of a ResNet50 5 GB that are freed late."""
+    from tf2onnx import optimizer
+
+    optimize = optimizer.optimize_graph
+    optimizer.optimize_graph = lambda graph, *_, **__: optimize(graph, catch_errors=False)
+    try:
+        yield
+    finally:
+        optimizer.optimize_graph = optimize
 
 
 def _float16(proto: Any) -> Any:

@@ -142,3 +142,33 @@ def test_a_model_that_cannot_be_converted_gives_one_error_with_step_runtime_and_
     model = keras.Model(inputs, keras.ops.erfinv(inputs))
     with pytest.raises(CompressError, match=r"(?s)float32@onnx.*Erfinv.*try another step"):
         Float32().export(model, data_of("mlp"), runtime="onnx", seed=0)
+
+
+@pytest.mark.parametrize("a_pass_fails", [False, True])
+def test_tf2onnx_copies_its_graph_only_when_a_pass_over_it_fails(
+    exported, another_model_of, data_of, monkeypatch, a_pass_fails
+):
+    from tf2onnx import optimizer
+
+    copying = []
+    optimize = optimizer.optimize_graph
+
+    def watched(graph, catch_errors=True, optimizers=None):
+        copying.append(catch_errors)
+        if a_pass_fails and not catch_errors:
+            raise ValueError("a pass failed")
+        return optimize(graph, catch_errors, optimizers)
+
+    monkeypatch.setattr(optimizer, "optimize_graph", watched)
+    content = Float32().export(another_model_of("mlp"), data_of("mlp"), runtime="onnx", seed=0)
+    assert copying == ([False, True] if a_pass_fails else [False])
+    assert optimizer.optimize_graph is watched
+    assert content == exported("mlp", Float32(), "onnx")
+
+
+def test_constants_are_written_in_the_order_of_their_names(exported):
+    names = [
+        tensor.name for tensor in onnx.load_model_from_string(exported("cnn", Float32(), "onnx")).graph.initializer
+    ]
+    assert len(names) > 5
+    assert names == sorted(names)
