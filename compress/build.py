@@ -49,7 +49,10 @@ _REMEDY = "free some space, or name another folder in COMPRESS_CACHE_DIR"
 def _source_digest(package: Path) -> str:
     """Return a digest of a step's package: what a routine calls lives beside it."""
     here = Path(__file__).parent
-    files = [*sorted(package.glob("*.py")), *(here / name for name in ("step.py", "subject.py", "training.py"))]
+    files = [
+        *sorted(package.glob("*.py")),
+        *(here / name for name in ("step.py", "subject.py", "training.py", "distillation.py")),
+    ]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 

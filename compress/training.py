@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.distillation import distillation_loss, soft_targets
 from compress.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
@@ -170,11 +171,14 @@ def retrain(
     data: Dataset,
     training: Training,
     *,
+    teacher: keras.Model,
     epochs: int,
     seed: int,
     constraint: Constraint | None = None,
 ) -> None:
     """Train `model` in place for `epochs` of `data`, with Adam at the learning rate of `training`.
+
+    `teacher` is the undamaged model, whose answers are the targets where `training` says so.
 
     A `constraint` is drawn up before each of its turns; from then on every step's update is followed, in the same
     graph, by its projection of each kernel, and where it has a view of a kernel, loss and gradient are those of the
@@ -189,11 +193,12 @@ def retrain(
     import tensorflow as tf
 
     steps_an_epoch = training_steps(data, training, 1)
-    loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=outputs_logits(model))
     check_labels(data, model)
     generator = np.random.default_rng(seed)
     _seed_random_layers(model, generator)
-    inputs, labels = tf.constant(data.train_x), tf.constant(data.train_y)
+    inputs = tf.constant(data.train_x)
+    targets, loss_of = objective(teacher, data, training, keras.losses.SparseCategoricalCrossentropy)
+    labels = tf.constant(targets)
     variables = model.trainable_variables
     turns = frozenset(constraint.turns) if constraint else frozenset()
     held = kernels(model) if constraint else {}
@@ -245,6 +250,16 @@ def retrain(
                 f"retraining {model.name} diverged: the loss of epoch {epoch + 1} is {loss_sum}; "
                 f"lower the learning rate ({training.learning_rate})"
             )
+
+
+def objective(
+    teacher: keras.Model, data: Dataset, training: Training, loss_of_labels: Callable[..., Any]
+) -> tuple[NDArray[Any], Callable[[Any, Any], Any]]:
+    """Return what a model learns of each training sample, and its loss: labels, or the answers of `teacher`."""
+    from_logits = outputs_logits(teacher)
+    if training.targets == "labels":
+        return data.train_y, loss_of_labels(from_logits=from_logits)
+    return soft_targets(teacher, data.train_x, from_logits=from_logits), distillation_loss(from_logits=from_logits)
 
 
 def check_labels(data: Dataset, model: Any) -> None:

@@ -75,7 +75,7 @@ class Svd:
         smaller = factorised(model, self.removed_fraction)
         epochs = training.epochs if self.epochs is None else self.epochs
         if epochs:
-            retrain(smaller, data, training, epochs=epochs, seed=seed)
+            retrain(smaller, data, training, teacher=model, epochs=epochs, seed=seed)
         return smaller
 
 

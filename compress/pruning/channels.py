@@ -60,7 +60,7 @@ class PruneChannels:
         kept = choose_channels(channels, importance, self.macs_removed_fraction, multiply_adds(model))
         pruned = without_channels(model, channels, kept)
         epochs = training.epochs if self.epochs is None else self.epochs
-        retrain(pruned, data, training, epochs=epochs, seed=seed)
+        retrain(pruned, data, training, teacher=model, epochs=epochs, seed=seed)
         return pruned
 
 

@@ -99,5 +99,5 @@ class PruneQat:
         schedule = schedule_within(steps, "polynomial", self.initial_sparsity, self.sparsity)
         zeros = magnitude_zeros(pruning_steps(schedule, steps), "global")
         constraint = RoundedZeros(zeros, kernel_axes(pruned))
-        retrain(pruned, data, training, epochs=epochs, seed=seed, constraint=constraint)
+        retrain(pruned, data, training, teacher=model, epochs=epochs, seed=seed, constraint=constraint)
         return pruned

@@ -82,7 +82,7 @@ class Prune:
             return pruned
         schedule = schedule_within(steps, self.schedule, self.initial_sparsity, self.sparsity)
         zeros = magnitude_zeros(pruning_steps(schedule, steps), self.scope)
-        retrain(pruned, data, training, epochs=epochs, seed=seed, constraint=zeros)
+        retrain(pruned, data, training, teacher=model, epochs=epochs, seed=seed, constraint=zeros)
         return pruned
 
 
@@ -102,5 +102,12 @@ class Retrain:
     def transform(self, model: keras.Model, data: Dataset, training: Training, *, seed: int) -> keras.Model:
         """Return a copy of `model` trained for ``epochs`` more, over the same batches in the same order as `Prune`."""
         trained = clone(model)
-        retrain(trained, data, training, epochs=training.epochs if self.epochs is None else self.epochs, seed=seed)
+        retrain(
+            trained,
+            data,
+            training,
+            teacher=model,
+            epochs=training.epochs if self.epochs is None else self.epochs,
+            seed=seed,
+        )
         return trained

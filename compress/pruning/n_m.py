@@ -89,7 +89,7 @@ class PruneNM:
         if epochs == 0:
             zeros.renew(pruned, 1)
         else:
-            retrain(pruned, data, training, epochs=epochs, seed=seed, constraint=zeros)
+            retrain(pruned, data, training, teacher=model, epochs=epochs, seed=seed, constraint=zeros)
         return pruned
 
     def _pruned_axes(self, model: keras.Model) -> dict[str, int]:

@@ -21,7 +21,7 @@ from compress.errors import BridgeError, RecipeError
 from compress.pruning.bridge import to_keras3, to_tf_keras
 from compress.pruning.magnitude import ScheduleName, check_schedule, schedule_within
 from compress.pruning.schedule import ConstantSparsity, Schedule, check_sparsity, pruning_steps
-from compress.training import check_epochs, check_labels, outputs_logits, training_steps
+from compress.training import check_epochs, check_labels, objective, training_steps
 
 if TYPE_CHECKING:
     import keras
@@ -115,7 +115,7 @@ class TfmotPrune:
                 to_tf_keras(model), lambda layer, _: sparse.prune_low_magnitude(layer, schedule_of_tfmot)
             )
             callback = sparse.UpdatePruningStep()
-            _fit(wrapped, data, training, epochs, seed, from_logits=outputs_logits(model), callbacks=[callback])
+            _fit(wrapped, data, training, epochs, seed, teacher=model, callbacks=[callback])
             return to_keras3(sparse.strip_pruning(wrapped), like=model)
 
 
@@ -167,7 +167,7 @@ class Cluster:
 
         with _seeded(seed):
             wrapped = _wrapped(to_tf_keras(model), wrap)
-            _fit(wrapped, data, training, epochs, seed, from_logits=outputs_logits(model))
+            _fit(wrapped, data, training, epochs, seed, teacher=model)
             return to_keras3(clustering.strip_clustering(wrapped), like=model)
 
 
@@ -217,7 +217,7 @@ class QuantizationAwareTraining:
                 raise BridgeError(
                     f"TFMOT cannot quantize {model.name}: {error}; replace that layer, or use int8, without training"
                 ) from error
-            _fit(wrapped, data, training, epochs, seed, from_logits=outputs_logits(model), callbacks=callbacks)
+            _fit(wrapped, data, training, epochs, seed, teacher=model, callbacks=callbacks)
             return to_keras3(wrapped, like=model)
 
 
@@ -286,7 +286,7 @@ def _fit(
     epochs: int,
     seed: int,
     *,
-    from_logits: bool,
+    teacher: keras.Model,
     callbacks: list[Any] | None = None,
 ) -> None:
     """Train a tf_keras model in place as `retrain` trains a Keras 3 one: the same batches in the same order."""
@@ -294,13 +294,13 @@ def _fit(
 
     check_labels(data, model)
     generator = np.random.default_rng(seed)
-    loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+    targets, loss = objective(teacher, data, training, tf_keras.losses.SparseCategoricalCrossentropy)
     model.compile(tf_keras.optimizers.Adam(training.learning_rate), loss)
     for _ in range(epochs):
         order = generator.permutation(len(data.train_x))
         model.fit(
             data.train_x[order],
-            data.train_y[order],
+            targets[order],
             batch_size=training.batch_size,
             shuffle=False,
             verbose=0,

@@ -129,5 +129,5 @@ class Kmeans:
         if epochs == 0:
             rule.renew(shared, 0)
             return shared
-        retrain(shared, data, training, epochs=epochs, seed=seed, constraint=rule)
+        retrain(shared, data, training, teacher=model, epochs=epochs, seed=seed, constraint=rule)
         return shared

@@ -1,0 +1,50 @@
+"""Distillation: a damaged model learns the answers of the model it was made from (Hinton, Vinyals & Dean 2015).
+
+Labels of few samples are soon learnt by heart, at the cost of what the weights knew; the answers of the undamaged
+model say more of each sample, and ask nothing of a model that is not damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import keras
+
+TEMPERATURE = 3.0
+"""What logits are divided by before the softmax, so that small probabilities count (Hinton et al. 2015, section 3)."""
+
+_LEAST = 1e-7
+
+
+def soft_targets(teacher: keras.Model, inputs: NDArray[np.float32], *, from_logits: bool) -> NDArray[np.float32]:
+    """Return the classifier `teacher`'s softened probabilities for `inputs`: ``(8000, 32, 32, 3) -> (8000, 10)``."""
+    import tensorflow as tf
+
+    outputs = teacher.predict(inputs, batch_size=500, verbose=0)
+    softened: NDArray[np.float32] = tf.nn.softmax(_logits(outputs, from_logits=from_logits) / TEMPERATURE).numpy()
+    return softened
+
+
+def distillation_loss(*, from_logits: bool) -> Callable[[Any, Any], Any]:
+    """Return the loss of ``targets (n, classes)`` of `soft_targets` and a student's ``outputs (n, classes)``: a scalar.
+
+    Times the temperature squared, so that gradients keep their size (Hinton et al. 2015, section 2).
+    """
+    import tensorflow as tf
+
+    def loss(targets: Any, outputs: Any) -> Any:
+        softened = _logits(outputs, from_logits=from_logits) / TEMPERATURE
+        return TEMPERATURE**2 * tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, softened))
+
+    return loss
+
+
+def _logits(outputs: Any, *, from_logits: bool) -> Any:
+    import tensorflow as tf
+
+    return outputs if from_logits else tf.math.log(tf.maximum(outputs, _LEAST))
