@@ -52,6 +52,8 @@ def write_litert(
                 content = _ai_edge(content, precision, granularity, calibration, ranges)
         else:
             content = _convert(model, conversions, precision, granularity, calibration)
+        if precision in ("int8", "int16x8"):
+            _check_clips(content, precision)
         return without_names(content)
 
 
@@ -182,6 +184,29 @@ def _percentiles(content: bytes, extremes: dict[str, Any], samples: NDArray[np.f
         low, high = percentile_range(counts[name], *ends[name])
         narrowed[name] = {**found, "min": np.full_like(found["min"], low), "max": np.full_like(found["max"], high)}
     return narrowed
+
+
+def _check_clips(content: bytes, precision: Precision) -> None:
+    """Raise `CompressError` when LiteRT would not load the file, because an activation's bound overflows its steps.
+
+    It holds the 6 of a relu6 as a whole number of steps in 32 bits, which is too few for outputs that all stay near
+    zero ("no_integer_overflow_from_quantization was not true").
+    """
+    from ai_edge_litert.schema_py_generated import ActivationFunctionType, ModelT
+
+    for graph in ModelT.InitFromPackedBuf(content, 0).subgraphs:
+        for operator in graph.operators:
+            bound = getattr(operator.builtinOptions, "fusedActivationFunction", ActivationFunctionType.NONE)
+            quantization = graph.tensors[operator.outputs[0]].quantization
+            if bound != ActivationFunctionType.RELU6 or quantization is None or quantization.scale is None:
+                continue
+            scale = float(quantization.scale[0])
+            if scale * (2**31 - 1) < 6:
+                raise CompressError(
+                    f"{precision}@litert: LiteRT cannot load such a file: a layer that ends in relu6 gives values so "
+                    f"small, in steps of {scale:.2g}, that 6 overflows 32 bits; give the network weights (or batch "
+                    "statistics) that keep its activations from vanishing"
+                )
 
 
 def _needed(calibration: NDArray[np.float32] | None, precision: str) -> NDArray[np.float32]:

@@ -237,3 +237,27 @@ def test_a_bad_parameter_is_named_when_the_step_is_made(step, arguments, message
 def test_a_runtime_the_step_cannot_write_for_is_refused(data_of):
     with pytest.raises(RecipeError, match="int8 can be written for litert, onnx, not for 'keras'"):
         Int8().export(None, data_of("mlp"), runtime="keras", seed=0)
+
+
+@pytest.mark.parametrize(("size", "loads"), [(1e-6, False), (1e-3, True)])
+def test_activations_too_small_for_their_bound_are_refused_where_litert_would_not_load_the_file(
+    data_of, monkeypatch, size, loads
+):
+    import keras
+
+    from compress.quantization import litert
+
+    model = keras.Sequential([keras.Input((12, 12, 2)), keras.layers.Conv2D(3, 3, activation="relu6")])
+    model.set_weights([np.full((3, 3, 2, 3), size, np.float32), np.zeros(3, np.float32)])
+
+    def export():
+        return Int16x8(calibration=2).export(model, data_of("cnn"), runtime="litert", seed=0)
+
+    if loads:
+        assert np.ptp(open_session(export(), "litert").invoke(data_of("cnn").train_x[:2])) > 0
+        return
+    with pytest.raises(CompressError, match=r"int16x8@litert: LiteRT cannot load.*relu6.*6 overflows 32 bits"):
+        export()
+    monkeypatch.setattr(litert, "_check_clips", lambda *_: None)
+    with pytest.raises(RuntimeError, match="no_integer_overflow_from_quantization"):
+        Interpreter(model_content=export()).allocate_tensors()
