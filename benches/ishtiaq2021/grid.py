@@ -57,10 +57,14 @@ def printed(table: str) -> dict[tuple[float, int], Variant]:
     }
 
 
-def recipe(sparsity: float, bits: int) -> str:
-    """Return the recipe of a variant: ``recipe(0.9, 8) -> "prune(0.9) | int8"``, ``recipe(0, 16) -> "float16"``."""
+def recipe(sparsity: float, bits: int, *, retrained: bool = True) -> str:
+    """Return the recipe of a variant: ``recipe(0.9, 8) -> "prune(0.9) | int8"``, ``recipe(0, 16) -> "float16"``.
+
+    Not `retrained`, it is of sizes only: ``prune(0.9, epochs=0) | int8``.
+    """
     export = PRECISIONS[bits]
-    return f"prune({sparsity:g}) | {export}" if sparsity else export
+    epochs = "" if retrained else ", epochs=0"
+    return f"prune({sparsity:g}{epochs}) | {export}" if sparsity else export
 
 
 def control(bits: int) -> str:
@@ -68,11 +72,11 @@ def control(bits: int) -> str:
     return f"retrain | {PRECISIONS[bits]}"
 
 
-def least_factor(sparsity: float, bits: int, weights: int, baseline_bytes: int) -> float:
+def least_factor(sparsity: float, bits: int, weights: float, baseline_bytes: float) -> float:
     """Return the reduction factor that deflate reaches at least: kept weights stored whole, and their positions."""
     return baseline_bytes / (weights * ((1 - sparsity) * bits + POSITION_BITS) / 8)
 
 
-def largest_factor(sparsity: float, bits: int, weights: int, baseline_bytes: int) -> float:
+def largest_factor(sparsity: float, bits: int, weights: float, baseline_bytes: float) -> float:
     """Return the reduction factor that no coder exceeds: of the kept weights the bits that look random."""
     return baseline_bytes / (weights * (1 - sparsity) * NOISE_BITS[bits] / 8)

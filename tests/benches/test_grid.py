@@ -23,6 +23,11 @@ def test_ten_variants_are_both_pruned_and_quantized():
     assert sum(row.is_combined for row in printed("I").values()) == 10
 
 
+def test_what_is_not_retrained_is_said_in_the_recipe_of_a_pruned_variant_only():
+    assert recipe(0.9, 8, retrained=False) == "prune(0.9, epochs=0) | int8"
+    assert recipe(0, 16, retrained=False) == "float16"
+
+
 @pytest.mark.parametrize("cell", list(printed("I")), ids=str)
 def test_every_variants_recipe_parses_and_prints_back(cell):
     text = recipe(*cell)
