@@ -261,3 +261,12 @@ def test_activations_too_small_for_their_bound_are_refused_where_litert_would_no
     monkeypatch.setattr(litert, "_check_clips", lambda *_: None)
     with pytest.raises(RuntimeError, match="no_integer_overflow_from_quantization"):
         Interpreter(model_content=export()).allocate_tensors()
+
+
+def test_int8_activations_as_small_are_written_and_loaded(data_of):
+    import keras
+
+    model = keras.Sequential([keras.Input((12, 12, 2)), keras.layers.Conv2D(3, 3, activation="relu6")])
+    model.set_weights([np.full((3, 3, 2, 3), 1e-9, np.float32), np.zeros(3, np.float32)])
+    content = Int8(calibration=2, engine="ai_edge").export(model, data_of("cnn"), runtime="litert", seed=0)
+    assert np.ptp(open_session(content, "litert").invoke(data_of("cnn").train_x[:2])) > 0
