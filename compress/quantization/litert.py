@@ -187,7 +187,7 @@ def _percentiles(content: bytes, extremes: dict[str, Any], samples: NDArray[np.f
 
 
 def _check_clips(content: bytes) -> None:
-    """Raise `CompressError` when LiteRT would not load an int16x8 file, because an activation's bound overflows its steps.
+    """Raise `CompressError` when LiteRT would not load an int16x8 file because the bound of a relu6 overflows.
 
     It holds the 6 of a relu6 as a whole number of steps in 32 bits, which is too few for outputs that all stay near
     zero ("no_integer_overflow_from_quantization was not true").
