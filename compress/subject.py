@@ -55,9 +55,9 @@ class Dataset:
 class Training:
     """How a subject is retrained after a step that damaged it (Ishtiaq et al., III: 12 epochs, batch 128, Adam).
 
-    ``decay`` says what becomes of the learning rate: ``none`` keeps it, ``cosine`` lets it fall to zero by the last step
-    (Loshchilov & Hutter 2017), as a short retraining on little data needs. ``targets`` are
-    the data's labels, or the answers of the model that the step was given (`compress.distillation`).
+    ``decay`` says what becomes of the learning rate: ``none`` keeps it, ``cosine`` lets it fall to zero by the last
+    step (Loshchilov & Hutter 2017), as a short retraining on little data needs. ``targets`` are the data's labels, or
+    the answers of the model that the step was given (`compress.distillation`).
     """
 
     epochs: int = 12

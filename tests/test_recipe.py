@@ -119,7 +119,7 @@ STEP_NAMES = f"steps are {', '.join(STEPS)}"
         ("prune(true)", 7, "prune: sparsity must be a number, got true"),
         ("prune(0.9, epochs=2.5)", 19, "prune: epochs must be a whole number or none, got 2.5"),
         ("cluster(32, preserve_sparsity=1)", 31, "cluster: preserve_sparsity must be true or false, got 1"),
-        ("prune(0.9, scope=7)", 18, "prune: scope must be one of layer, global, got 7"),
+        ("prune(0.9, scope=7)", 18, "prune: scope must be one of layer, global, lamp, got 7"),
         ("prune", 1, "prune needs sparsity"),
         ("prune()", 7, "expected a value, found ')'"),
         ("prune(0.9, scop=global)", 12, "prune has no parameter 'scop'; it has sparsity, scope, schedule,"),
@@ -136,7 +136,7 @@ STEP_NAMES = f"steps are {', '.join(STEPS)}"
         ("float16@onnx | int8", 14, "expected '|', '@' or the end, found '|'"),
         ("int8)", 5, "expected '|', '@' or the end, found ')'"),
         ("int8 $", 6, "unexpected '$'"),
-        ("prune(0,9)", 9, "prune: scope must be one of layer, global, got 9"),
+        ("prune(0,9)", 9, "prune: scope must be one of layer, global, lamp, got 9"),
     ],
 )
 def test_a_bad_recipe_says_where_and_why(text, column, reason):

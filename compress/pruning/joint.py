@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from compress.errors import RecipeError
 from compress.pruning.axes import Axes, kernel_axes
 from compress.pruning.magnitude import magnitude_zeros, schedule_within
+from compress.pruning.masks import Scope, check_scope
 from compress.pruning.schedule import check_sparsity, pruning_steps
 from compress.training import Zeros, check_epochs, clone, retrain, training_steps
 
@@ -68,21 +69,23 @@ class RoundedZeros:
 class PruneQat:
     """Prune a model as `Prune` does, in a training whose forward pass sees the weights rounded to 8 bits.
 
-    Sparsity is global and rises from ``initial_sparsity`` to ``sparsity`` polynomially; rounding is symmetric, to
+    Sparsity, ranked by `Prune`'s ``scope``, rises from ``initial_sparsity`` to ``sparsity`` polynomially; rounding is symmetric, to
     [-127, 127], per output channel, from the first step. Only weights are rounded: activations keep float precision
     while training, and `int8` estimates their ranges from calibration data. ``epochs`` is how long to train: none for
     as long as the subject's training says.
 
-    Raises `RecipeError` for a sparsity outside [0, 1), or less than one epoch.
+    Raises `RecipeError` for a sparsity outside [0, 1), an unknown scope, or less than one epoch.
     """
 
     sparsity: float
+    scope: Scope = "global"
     initial_sparsity: float = 0.5
     epochs: int | None = None
 
     def __post_init__(self) -> None:
         check_sparsity("sparsity", self.sparsity)
         check_sparsity("initial_sparsity", self.initial_sparsity)
+        check_scope(self.scope)
         check_epochs(self.epochs)
         if self.epochs == 0:
             raise RecipeError("epochs must be none or at least 1, got 0: weights are rounded while they are trained")
@@ -97,7 +100,7 @@ class PruneQat:
         epochs = training.epochs if self.epochs is None else self.epochs
         steps = training_steps(data, training, epochs)
         schedule = schedule_within(steps, "polynomial", self.initial_sparsity, self.sparsity)
-        zeros = magnitude_zeros(pruning_steps(schedule, steps), "global")
+        zeros = magnitude_zeros(pruning_steps(schedule, steps), self.scope)
         constraint = RoundedZeros(zeros, kernel_axes(pruned))
         retrain(pruned, data, training, teacher=model, epochs=epochs, seed=seed, constraint=constraint)
         return pruned

@@ -6,7 +6,7 @@ The number kept is TFMOT's: ``max(round(size * (1 - sparsity)), 1)`` in float32,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,14 @@ from numpy.typing import NDArray
 from compress.errors import ModelFileError, RecipeError
 from compress.pruning.schedule import check_sparsity
 
-Scope = Literal["layer", "global"]
+Scope = Literal["layer", "global", "lamp"]
 Mask = NDArray[np.bool_]
+
+
+def check_scope(scope: str) -> None:
+    """Raise `RecipeError` unless `scope` names one."""
+    if scope not in get_args(Scope):
+        raise RecipeError(f"scope must be one of {', '.join(get_args(Scope))}, got {scope!r}")
 
 
 def kept_count(size: int, sparsity: float) -> int:
@@ -32,7 +38,7 @@ def magnitude_masks(weights: Mapping[str, NDArray[Any]], sparsity: float, scope:
 
     Scope ``layer`` keeps the largest magnitudes of each tensor, so that each has the sparsity. Scope ``global`` ranks
     all tensors together, so that only their sum has it; each still keeps its largest weight, as a layer without any
-    would make the network's output constant.
+    would make the network's output constant. Scope ``lamp`` ranks them together by `lamp_scores`.
 
     Of equal magnitudes the first in memory order is kept, so that the count is exact and masks of a growing sparsity
     are nested. (TFMOT keeps every weight tied with the last one kept, and so may prune less; without ties the masks
@@ -41,8 +47,7 @@ def magnitude_masks(weights: Mapping[str, NDArray[Any]], sparsity: float, scope:
     Raises `RecipeError` for a sparsity outside [0, 1) or an unknown scope, `ModelFileError` for NaN weights.
     """
     check_sparsity("sparsity", sparsity)
-    if scope not in ("layer", "global"):
-        raise RecipeError(f"scope must be 'layer' or 'global', got {scope!r}")
+    check_scope(scope)
     magnitudes = {name: np.abs(np.asarray(weight)).ravel() for name, weight in weights.items()}
     for name, magnitude in magnitudes.items():
         if np.isnan(magnitude).any():
@@ -50,8 +55,24 @@ def magnitude_masks(weights: Mapping[str, NDArray[Any]], sparsity: float, scope:
     if scope == "layer":
         kept = {name: _largest(each, kept_count(each.size, sparsity)) for name, each in magnitudes.items()}
     else:
-        kept = _largest_overall(magnitudes, sparsity)
+        scores = {name: lamp_scores(each) for name, each in magnitudes.items()} if scope == "lamp" else magnitudes
+        kept = _largest_overall(scores, sparsity)
     return {name: mask.reshape(np.shape(weights[name])) for name, mask in kept.items()}
+
+
+def lamp_scores(magnitude: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the layer-adaptive score of each weight's magnitude ``(n,)``, comparable between layers: in (0, 1].
+
+    Its square over the sum of squares of all that are no smaller, itself included: what pruning it would cost a layer
+    that has lost all smaller ones (Lee et al. 2021, "Layer-adaptive sparsity for the magnitude-based pruning", eq. 2).
+    A layer's largest weight scores 1, so that no layer is emptied; the scale of a layer makes no difference.
+    """
+    order = np.argsort(magnitude, kind="stable")
+    squares = np.square(magnitude[order].astype(np.float64))
+    left = np.cumsum(squares[::-1])[::-1]
+    scores = np.empty_like(squares)
+    scores[order] = np.divide(squares, left, out=np.zeros_like(squares), where=left > 0)
+    return scores
 
 
 def _largest_overall(magnitudes: Mapping[str, NDArray[Any]], sparsity: float) -> dict[str, Mask]:

@@ -6,6 +6,7 @@ their AlexNet by weights and slots, three times as much.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     import keras
 
     from compress.subject import Dataset
+
+BATCH = 128
+MOST_VALUES = 2**21
+"""Input values of a batch: all that lies between them and the answers is held for the gradient, 160 MB a sample of
+ResNet50 at 224 pixels."""
 
 _REMEDY = "write it with keras.Model.save_weights to see the error by itself"
 
@@ -34,8 +40,9 @@ def write_weights(model: keras.Model) -> bytes:
 def write_checkpoint(model: keras.Model, data: Dataset, seed: int) -> bytes:
     """Return the content of a ``.weights.h5`` file with the weights and Adam's two slots a trainable variable.
 
-    A model that was trained with Adam brings its slots. For any other they are those after one batch of 128 training
-    samples on a copy, drawn by `seed`: slots of zeros would compress to nothing, which no real checkpoint does.
+    A model that was trained with Adam brings its slots. For any other they are those after one batch of training
+    samples on a copy, drawn by `seed`: slots of zeros would compress to nothing, which no real checkpoint does. The
+    batch has 128 samples, fewer of large ones (13 of 224x224x3).
     Raises `CompressError` when Keras cannot copy or save the model.
     """
     with quiet_conversion("checkpoint", "keras", _REMEDY):
@@ -56,7 +63,8 @@ def _with_adam_slots(model: keras.Model, data: Dataset, seed: int) -> keras.Mode
     weights = model.get_weights()
     copy = keras.models.clone_model(model)
     copy.set_weights(weights)
-    chosen = np.random.default_rng(seed).choice(len(data.train_x), min(128, len(data.train_x)), replace=False)
+    samples = min(_batch(data.train_x.shape[1:]), len(data.train_x))
+    chosen = np.random.default_rng(seed).choice(len(data.train_x), samples, replace=False)
     with tf.GradientTape() as tape:
         logits = copy(data.train_x[chosen], training=False)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(data.train_y[chosen], logits)
@@ -65,6 +73,11 @@ def _with_adam_slots(model: keras.Model, data: Dataset, seed: int) -> keras.Mode
     copy.compile(optimizer=optimizer)
     copy.set_weights(weights)
     return copy
+
+
+def _batch(shape: tuple[int, ...]) -> int:
+    """Return how many samples of `shape` make a batch: ``(28, 28, 1) -> 128``, ``(224, 224, 3) -> 13``."""
+    return max(1, min(BATCH, MOST_VALUES // math.prod(shape)))
 
 
 def _saved(model: keras.Model, *, optimizer: bool) -> bytes:

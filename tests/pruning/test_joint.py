@@ -113,7 +113,7 @@ def test_a_seed_fixes_the_weights_and_the_given_model_keeps_its_own(model, data,
     ("build", "message"),
     [
         (lambda: PruneQat(1.0), r"sparsity must be in \[0, 1\), got 1.0"),
-        (lambda: PruneQat(0.5, -0.1), r"initial_sparsity must be in \[0, 1\), got -0.1"),
+        (lambda: PruneQat(0.5, initial_sparsity=-0.1), r"initial_sparsity must be in \[0, 1\), got -0.1"),
         (lambda: PruneQat(0.5, epochs=0), "epochs must be none or at least 1, got 0"),
         (lambda: PruneQat(0.5, epochs=-1), "epochs must be none or a whole number from 0, got -1"),
     ],
@@ -125,7 +125,10 @@ def test_a_step_that_cannot_be_is_refused_at_construction(build: Callable[[], An
 
 @pytest.mark.parametrize(
     ("text", "step"),
-    [("prune_qat(0.9)", PruneQat(0.9)), ("prune_qat(0.9, initial_sparsity=0.2, epochs=3)", PruneQat(0.9, 0.2, 3))],
+    [
+        ("prune_qat(0.9)", PruneQat(0.9)),
+        ("prune_qat(0.9, initial_sparsity=0.2, epochs=3)", PruneQat(0.9, "global", 0.2, 3)),
+    ],
 )
 def test_a_step_is_spelt_by_its_parameters(text: str, step: PruneQat) -> None:
     assert Recipe.parse(text).transforms == (step,)

@@ -25,7 +25,7 @@ tensor = hnp.arrays(
 )
 weights_of_a_model = st.dictionaries(st.sampled_from("abcd"), tensor, max_size=4)
 sparsities = st.floats(0, 0.999)
-scopes = st.sampled_from(["layer", "global"])
+scopes = st.sampled_from(["layer", "global", "lamp"])
 
 
 def sorted_by_magnitude(weights: Weights) -> list[tuple[str, int]]:
