@@ -9,6 +9,7 @@ import pytest
 from compress.errors import RecipeError
 from compress.quantization.export import Checkpoint, Float32
 from compress.runtime.session import read_parts
+from compress.subject import Dataset
 
 PARAMETERS = 144 + 8 + 1152 + 16 + 2560 + 10
 
@@ -32,6 +33,25 @@ def test_a_checkpoint_holds_two_slots_a_parameter_the_step_count_and_the_rate(ex
 def test_slots_of_a_checkpoint_do_not_compress_to_nothing(exported):
     weights, checkpoint = (len(gzip.compress(exported("cnn", step, "keras"))) for step in (Float32(), Checkpoint()))
     assert checkpoint > 2.2 * weights
+
+
+@pytest.mark.parametrize(("side", "samples"), [(32, 128), (512, 2)])
+def test_the_batch_behind_the_slots_shrinks_with_the_samples_size(monkeypatch, side, samples):
+    import keras
+
+    image = keras.Input((side, side, 3))
+    network = keras.Model(image, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(image)))
+    x, y = np.zeros((200, side, side, 3), np.float32), np.zeros(200, np.int64)
+    seen, loss = [], keras.losses.SparseCategoricalCrossentropy.__call__
+
+    def counted(self, labels, *rest, **named):
+        seen.append(len(labels))
+        return loss(self, labels, *rest, **named)
+
+    monkeypatch.setattr(keras.losses.SparseCategoricalCrossentropy, "__call__", counted)
+    Checkpoint().export(network, Dataset("zeros", x, y, x[:1], y[:1]), runtime="keras", seed=0)
+
+    assert seen == [samples]
 
 
 @pytest.mark.parametrize("step", [Float32(), Checkpoint()])
