@@ -49,9 +49,10 @@ class Prune:
     each: small kernels then lose what the net cannot do without (at 0.99, 107 of the 108 weights of a first
     convolution). Scope ``lamp`` ranks all kernels together by what a weight is to its layer (Lee et al. 2021), which
     deep networks need, where normalisation has made the scales of layers incomparable: a MobileNetV2 at 0.75 lost 0.8
-    points by it and 5 by ``global``. Schedule ``polynomial`` starts at ``initial_sparsity`` (0.5 in Ishtiaq et al., III;
-    never above ``sparsity``) and reaches ``sparsity`` after three quarters of the retraining; ``constant`` is there
-    from the first step. ``epochs`` is how long to retrain: none for as long as the subject's training says, 0 for not at all.
+    points by it and 5 by ``global``. Schedule ``polynomial`` starts at ``initial_sparsity`` (0.5 in Ishtiaq et al.,
+    III; never above ``sparsity``) and reaches ``sparsity`` after three quarters of the retraining; ``constant`` is
+    there from the first step. ``epochs`` is how long to retrain: none for as long as the subject's training says, 0 for
+    not at all.
 
     Raises `RecipeError` for a sparsity outside [0, 1), an unknown scope or schedule, or a negative count of epochs.
     """
