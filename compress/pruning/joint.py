@@ -70,9 +70,9 @@ class PruneQat:
     """Prune a model as `Prune` does, in a training whose forward pass sees the weights rounded to 8 bits.
 
     Sparsity, ranked by `Prune`'s ``scope``, rises from ``initial_sparsity`` to ``sparsity`` polynomially; rounding is
-    symmetric, to [-127, 127], per output channel, from the first step. Only weights are rounded: activations keep float precision
-    while training, and `int8` estimates their ranges from calibration data. ``epochs`` is how long to train: none for
-    as long as the subject's training says.
+    symmetric, to [-127, 127], per output channel, from the first step. Only weights are rounded: activations keep float
+    precision while training, and `int8` estimates their ranges from calibration data. ``epochs`` is how long to train:
+    none for as long as the subject's training says.
 
     Raises `RecipeError` for a sparsity outside [0, 1), an unknown scope, or less than one epoch.
     """

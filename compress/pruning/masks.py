@@ -71,7 +71,9 @@ def lamp_scores(magnitude: NDArray[Any]) -> NDArray[np.float64]:
     squares = np.square(magnitude[order].astype(np.float64))
     left = np.cumsum(squares[::-1])[::-1]
     scores = np.empty_like(squares)
-    scores[order] = np.divide(squares, left, out=np.zeros_like(squares), where=left > 0)
+    # infinity over infinity is as large as a share gets, and nothing of nothing none
+    shares = np.where(np.isinf(squares), 1.0, 0.0)
+    scores[order] = np.divide(squares, left, out=shares, where=(left > 0) & np.isfinite(squares))
     return scores
 
 

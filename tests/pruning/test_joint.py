@@ -78,7 +78,7 @@ def test_every_forward_pass_sees_at_most_255_values_a_channel_and_no_pruned_weig
         layer.most_seen.assign(0)
         zeros = magnitude_zeros({1: 0.25}, "global")
         constraint = RoundedZeros(zeros, kernel_axes(model)) if rounding else zeros
-        retrain(model, data, training, epochs=1, seed=0, constraint=constraint)
+        retrain(model, data, training, teacher=model, epochs=1, seed=0, constraint=constraint)
         return int(layer.most_distinct.numpy()), int(layer.most_seen.numpy())
 
     kept = 1280 * 4 * 3 // 4

@@ -127,7 +127,7 @@ def test_a_sparsity_outside_0_to_1_is_refused_with_its_value(sparsity: float) ->
 
 
 def test_an_unknown_scope_is_refused_with_its_value() -> None:
-    with pytest.raises(RecipeError, match="scope must be 'layer' or 'global', got 'model'"):
+    with pytest.raises(RecipeError, match="scope must be one of layer, global, lamp, got 'model'"):
         magnitude_masks({"kernel": np.ones(3)}, 0.5, "model")  # type: ignore[arg-type]
 
 
