@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from compress.errors import ModelFileError, RecipeError
-from compress.pruning.masks import Scope, kept_count, magnitude_masks
+from compress.pruning.masks import Scope, kept_count, lamp_scores, magnitude_masks
 from compress.pruning.schedule import ConstantSparsity
 from compress.pruning.tfmot import import_tfmot, tfmot_schedule
 
@@ -26,6 +27,9 @@ tensor = hnp.arrays(
 weights_of_a_model = st.dictionaries(st.sampled_from("abcd"), tensor, max_size=4)
 sparsities = st.floats(0, 0.999)
 scopes = st.sampled_from(["layer", "global", "lamp"])
+magnitudes = hnp.arrays(
+    np.float32, st.integers(1, 40), elements=st.floats(2**-20, 2**20, width=32) | st.sampled_from([0.0, 1.0, 2.0])
+)
 
 
 def sorted_by_magnitude(weights: Weights) -> list[tuple[str, int]]:
@@ -57,6 +61,63 @@ def test_globally_the_kept_weights_are_each_layers_largest_and_then_the_largest_
     ranked = first_of_layer + [place for place in order if place not in first_of_layer]
     count = max(kept_count(len(order), sparsity), len(first_of_layer))
     assert places_kept(magnitude_masks(weights, sparsity, "global")) == set(ranked[:count])
+
+
+def lamp_of_the_paper(magnitude: NDArray[Any]) -> list[Fraction]:
+    """Equation 2 of Lee et al. 2021 word for word, in exact fractions, one sum for every weight."""
+    order = sorted(range(len(magnitude)), key=lambda index: float(magnitude[index]))
+    squares = [Fraction(float(magnitude[index])) ** 2 for index in order]
+    scores = [Fraction(0)] * len(order)
+    for rank, index in enumerate(order):
+        left = sum(squares[rank:])
+        scores[index] = squares[rank] / left if left else Fraction(0)
+    return scores
+
+
+def test_a_weights_lamp_score_is_its_part_of_the_squares_that_are_no_smaller() -> None:
+    scores = lamp_scores(np.array([2.0, 1.0, 4.0, 2.0]))
+    assert scores.tolist() == [4 / 24, 1 / 25, 1.0, 4 / 20]
+
+
+@given(magnitude=magnitudes)
+def test_lamp_scores_are_those_of_the_papers_equation(magnitude: NDArray[np.float32]) -> None:
+    expected = [float(score) for score in lamp_of_the_paper(magnitude)]
+    np.testing.assert_allclose(lamp_scores(magnitude), expected, rtol=1e-12)
+
+
+@given(magnitude=magnitudes, exponent=st.integers(-30, 30))
+def test_the_scale_of_a_layer_changes_no_lamp_score(magnitude: NDArray[np.float32], exponent: int) -> None:
+    np.testing.assert_array_equal(lamp_scores(magnitude * np.float32(2.0**exponent)), lamp_scores(magnitude))
+
+
+@given(magnitude=magnitudes)
+def test_a_layers_largest_weight_has_lamp_score_1_and_larger_weights_higher_ones(
+    magnitude: NDArray[np.float32],
+) -> None:
+    scores = lamp_scores(magnitude)
+    order = np.lexsort((np.arange(magnitude.size), magnitude))
+    assert scores[order[-1]] == (1 if magnitude.any() else 0)
+    assert np.all(np.diff(scores[order]) >= 0)
+    assert np.all((scores == 0) == (magnitude == 0))
+
+
+def test_of_equal_weights_the_last_has_the_highest_lamp_score() -> None:
+    assert lamp_scores(np.full(4, 0.5)).tolist() == [1 / 4, 1 / 3, 1 / 2, 1.0]
+
+
+@given(weights=weights_of_a_model, sparsity=sparsities)
+def test_by_lamp_the_count_is_exact_but_for_layers_that_would_be_empty(weights: Weights, sparsity: float) -> None:
+    sizes = [weight.size for weight in weights.values() if weight.size]
+    masks = magnitude_masks(weights, sparsity, "lamp")
+    assert len(places_kept(masks)) == max(kept_count(sum(sizes), sparsity), len(sizes))
+    assert all(masks[name].any() for name, weight in weights.items() if weight.size)
+
+
+def test_by_lamp_layers_of_other_scales_lose_the_same_weights() -> None:
+    weights = {"small": np.arange(1, 101) * 1e-3, "large": np.arange(1, 101) * 1e3}
+    lamp, globally = (magnitude_masks(weights, 0.9, scope) for scope in ("lamp", "global"))
+    assert {name: mask.sum() for name, mask in lamp.items()} == {"small": 10, "large": 10}
+    assert {name: mask.sum() for name, mask in globally.items()} == {"small": 1, "large": 19}
 
 
 @given(weights=weights_of_a_model, lower=sparsities, higher=sparsities, scope=scopes)
