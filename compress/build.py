@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import multiprocessing
 import os
 import shutil
 import signal
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as DeadlineExceeded
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -226,10 +228,14 @@ def _transformed(
 
 
 class Builder:
-    """Builds artifacts in one long-lived process, which alone imports the frameworks, and replaces it when it dies."""
+    """Builds artifacts in one long-lived process, which alone imports the frameworks, and replaces it when it dies.
 
-    def __init__(self, store: Store, announce: Callable[[str], None] = lambda _: None) -> None:
+    A `quiet` one drops what frameworks print as they load: outside of a test nothing else holds it back.
+    """
+
+    def __init__(self, store: Store, announce: Callable[[str], None] = lambda _: None, *, quiet: bool = False) -> None:
         self.store = store
+        self.quiet = quiet
         self.announce = announce
         self._pool: ProcessPoolExecutor | None = None
 
@@ -249,7 +255,9 @@ class Builder:
     def _build(self, subject: Subject, recipe: Recipe) -> Artifact:
         self.announce(f"building {subject.name}: {recipe}")
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_start_builder)
+            self._pool = ProcessPoolExecutor(
+                1, multiprocessing.get_context("spawn"), initializer=_start_builder, initargs=(self.quiet,)
+            )
         try:
             return self._pool.submit(_build_here, self.store, subject, str(recipe)).result(DEADLINE_S)
         except BrokenProcessPool:
@@ -270,6 +278,44 @@ class Builder:
             self._pool = None
 
 
+def build_all(
+    store: Store, cells: Iterable[tuple[Subject, Recipe]], processes: int, announce: Callable[[str], None]
+) -> None:
+    """Build `cells` in so many processes, each a subject at a time, since a subject's recipes share work.
+
+    What fails is left for whoever asks for it, and so is the report of it.
+    """
+    by_subject: dict[str, list[tuple[Subject, Recipe]]] = {}
+    for subject, recipe in cells:
+        by_subject.setdefault(subject.name, []).append((subject, recipe))
+    queue = sorted(by_subject.values(), key=len)
+    total, built, taking = sum(map(len, queue)), itertools.count(1), threading.Lock()
+
+    def work() -> None:
+        with contextlib.closing(Builder(store, quiet=True)) as builder:
+            while True:
+                with taking:
+                    if not queue or stopped.is_set():
+                        return
+                    share = queue.pop()
+                for subject, recipe in share:
+                    with contextlib.suppress(CompressError):
+                        builder.artifact(subject, recipe)
+                    if stopped.is_set():
+                        return
+                    with taking:
+                        announce(f"built {next(built)} of {total}: {subject.name}: {recipe}")
+
+    stopped = threading.Event()
+    with ThreadPoolExecutor(processes) as threads:
+        working = [threads.submit(work) for _ in range(min(processes, len(queue)))]
+        try:
+            for one in working:
+                one.result()
+        finally:
+            stopped.set()
+
+
 _KEPT = Kept()
 """What the building process keeps; nothing else uses it."""
 
@@ -278,8 +324,14 @@ def _build_here(store: Store, subject: Subject, text: str) -> Artifact:
     return build_artifact(store, subject, text, _KEPT)
 
 
-def _start_builder() -> None:
+def _start_builder(quiet: bool) -> None:
+    if quiet and not os.environ.get("COMPRESS_VERBOSE"):
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the suite's to handle; it ends this process itself
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # same weights from the same seed on every processor
+    # the same weights from the same seed on every processor, and however many cores it has
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")

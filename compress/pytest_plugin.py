@@ -18,6 +18,7 @@ import pytest
 from compress.claims.claim import Verdict, limits_of
 from compress.errors import ClaimError, CompressError
 from compress.pytest_distributed import merge, share_of
+from compress.pytest_foresight import build_ahead
 from compress.pytest_judging import SCALES, claims_on, fail_gaps, fail_without_bench, judge_bench, without_value
 from compress.pytest_run import COMPARE, DESELECTED, Run, is_whole, ledger_of, selection_of
 
@@ -205,7 +206,9 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """After the last test, put the shares of several processes together, and fail the run on what it left open."""
+    """Before the first test build what is missing; after the last put shares together, and fail on what is open."""
+    if RUN in session.config.stash:
+        build_ahead(session.config.stash[RUN])
     result = yield
     config = session.config
     shares = config.stash.get(SHARES, [])

@@ -14,7 +14,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from compress.artifact import Artifact, Part
-from compress.build import Builder, Store
+from compress.build import Builder, Store, build_all, find_artifact
 from compress.claims.bound import Estimate
 from compress.claims.claim import unmeasured
 from compress.claims.statistics import Paired, wilson_interval
@@ -216,6 +216,15 @@ class Workbench:
                 raise
             self.on_measured(self.cells[key])
         return self.cells[key]
+
+    def is_built(self, subject: str, recipe: Recipe) -> bool:
+        """Return whether the file of a subject and a recipe is stored. Raises `CompressError` for an unknown one."""
+        return find_artifact(self.builder.store, self.subject(subject), recipe) is not None
+
+    def build(self, cells: Iterable[tuple[str, Recipe]], processes: int) -> None:
+        """Build the files of `cells` in so many processes; what fails is left for `compressed` to report."""
+        named = ((self.subject(subject), recipe) for subject, recipe in cells)
+        build_all(self.builder.store, named, processes, self.builder.announce)
 
     def adopt(self, cell: Cell) -> None:
         """Take in a cell that another process of this run measured."""

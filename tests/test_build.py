@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress import build
-from compress.build import Builder, Store, find_artifact
+from compress.build import Builder, Store, build_all, find_artifact
 from compress.errors import CompressError, RecipeError, RuntimeCrash
 from compress.recipe import Recipe
 from compress.subject import Training
@@ -225,6 +225,26 @@ def test_a_builder_that_hangs_is_cut_at_the_deadline_and_the_next_build_works(bu
 def test_the_error_of_a_step_comes_back_as_it_is(builder):
     with pytest.raises(RecipeError, match="this model cannot be written so"):
         builder.artifact(subject(), Recipe.parse("deadly(refuse)@onnx"))
+
+
+def test_many_are_built_side_by_side_and_what_fails_is_left_out(store):
+    subjects, said = [subject("tiny"), subject("other")], []
+    recipes = ["float32@onnx", "deadly(refuse)@onnx", "deadly@onnx", "rounded(0.5)@onnx"]
+    cells = [(one, Recipe.parse(recipe)) for one in subjects for recipe in recipes]
+    build_all(store, cells, 2, said.append)
+    built = [find_artifact(store, *cell) is not None for cell in cells]
+    assert built == 2 * [True, False, False, True]
+    assert sorted(line.split(":")[0] for line in said) == sorted(f"built {count} of 8" for count in range(1, 9))
+
+
+def test_nothing_more_is_built_after_an_error_that_is_not_ours(store):
+    def announce(_: str) -> None:
+        raise ZeroDivisionError
+
+    cells = [(subject(name), Recipe.parse(f"rounded({step})@onnx")) for name in ("a", "b") for step in (0.5, 0.25, 1)]
+    with pytest.raises(ZeroDivisionError):
+        build_all(store, cells, 1, announce)
+    assert sum(find_artifact(store, *cell) is not None for cell in cells) == 1
 
 
 ORPHANED = """
