@@ -91,7 +91,7 @@ def test_a_bench_of_another_scale_is_passed_over(workbench, marked, scale, found
 
 
 def test_a_bench_with_fixtures_of_its_own_is_never_called(workbench):
-    def bench(compressed, tmp_path):
+    def bench(compressed, tmp_path):  # noqa: ARG001 - asked for by name
         raise AssertionError(tmp_path)
 
     def no_bench(tmp_path):
