@@ -44,7 +44,7 @@ def test_a_checkpoint_holds_three_values_a_weight(subject, compressed):
 
 def as_a_checkpoint(subject: str) -> Bound:
     if subject == "mobilenet_v2_10":
-        why = "MiB with Adam's slots over 27, a rounded number: 1.9 %; a model's file has its architecture too: 0.5 % (S11)"
+        why = "MiB with Adam's slots over 27, which is rounded: 1.9 %; a model file's architecture: 0.5 % (S11)"
         return between(0.97, 1.03, why=why)
     return between(0.975, 1.025, why="MiB with Adam's slots over the printed 271 Mb (S11); without them 0.33")
 
