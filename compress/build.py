@@ -288,7 +288,8 @@ def build_all(
     by_subject: dict[str, list[tuple[Subject, Recipe]]] = {}
     for subject, recipe in cells:
         by_subject.setdefault(subject.name, []).append((subject, recipe))
-    queue = sorted(by_subject.values(), key=len)
+    # the longest last, where it is taken from: a step from model to model trains, and takes as long as ten exports
+    queue = sorted(by_subject.values(), key=lambda share: sum(1 + 10 * len(recipe.transforms) for _, recipe in share))
     total, built, taking = sum(map(len, queue)), itertools.count(1), threading.Lock()
 
     def work() -> None:

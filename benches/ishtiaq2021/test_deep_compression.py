@@ -48,14 +48,15 @@ def test_sixteen_values_a_layer_cost_a_point_at_most(subject, compressed, report
 
 
 def four_bits(subject: str) -> Bound:
-    low = 5 if subject == "alexnet" else 3
-    return at_least(low, why="32 bits over 4 of entropy, less what deflate and graph take; unshared weights give 1.1")
+    low = 5 if subject == "alexnet" else 2.5
+    return at_least(low, why="32 bits over 4 of entropy, less deflate, statistics and HDF5; unshared weights give 1.1")
 
 
 @claim("ishtiaq2021/II/deep-compression-bits", four_bits, kind="trend")
 @every_classifier
 def test_shared_weights_deflate_to_a_few_bits_each(subject, compressed):
-    return compressed(subject, FINE_TUNED).gzip_ratio
+    # a LiteRT file folds normalisation into its kernels, which multiplies the shared values by channel
+    return compressed(subject, f"{FINE_TUNED}@keras").gzip_ratio
 
 
 @claim(

@@ -104,7 +104,7 @@ def no_worse_than_printed(subject: str, sparsity: float, bits: int) -> Bound:
     n = POINTS_OF_N[subject]
     why = f"points below a dense control of equal epochs; {-loss:+.2f} printed, and {n} that n=3,000 cannot tell"
     if sparsity == 0.99:
-        return at_most(1, why="points below a dense control of equal epochs; one shot at 99 % leaves chance")
+        return at_most(2.5, why="points below a dense control of equal epochs: 19,000 weights left; one shot is chance")
     return at_most(loss + n, why=why)
 
 
@@ -123,11 +123,11 @@ def held_to(sparsity: float, bits: int) -> str:
 @claim(
     "ishtiaq2021/III-B/alexnet-combined",
     "ishtiaq2021/III-B/58M",
-    at_most(1, why="points at 99 % and 8 bits below the dense control of equal epochs: it has weights to spare"),
+    at_most(2.5, why="points below the dense control of equal epochs, 19,000 weights left of 2 million; 0.19 printed"),
     kind="trend",
 )
 @every_subject
-def test_99_percent_and_int8_cost_a_point_at_most(subject, compressed):
+def test_99_percent_and_int8_cost_two_points_and_a_half_at_most(subject, compressed):
     return compressed(subject, recipe(0.99, 8)).accuracy_drop_from(compressed(subject, control(8)))
 
 
@@ -168,11 +168,11 @@ def test_99_percent_and_int8_shrink_the_weights_beyond_the_honest_factor(compres
 
 @claim(
     "ishtiaq2021/III-B/alexnet-single",
-    between(2.6, 3.1, why="what the checkpoint's slots add to every factor: weights and two slots over weights (I03)"),
+    between(2.9, 3.05, why="raw bytes of weights and two slots over weights: what the slots add to a factor (I03)"),
     kind="refuted",
 )
 def test_the_slots_of_the_optimizer_inflate_every_factor_threefold(compressed):
-    return factor(compressed, "alexnet", 0, 8, "checkpoint@keras") / factor(compressed, "alexnet", 0, 8)
+    return compressed("alexnet", "checkpoint@keras").raw_bytes / compressed("alexnet", "float32@keras").raw_bytes
 
 
 @claim(

@@ -8,7 +8,8 @@ CLASSIFIERS = ["mobilenet_v2", "resnet50", "inception_v3", "alexnet"]
 PRUNED = ["mobilenet_v2", "resnet50"]
 """Those that tables VIII and IX prune."""
 
-ON_CIFAR10 = [f"{one}_cifar10" for one in CLASSIFIERS]
+ON_CIFAR10 = ["alexnet_cifar10"]
+"""Unmeasured, with the reason, where CIFAR-10 is not there."""
 
 every_classifier = pytest.mark.parametrize("subject", CLASSIFIERS)
 both_pruned = pytest.mark.parametrize("subject", PRUNED)

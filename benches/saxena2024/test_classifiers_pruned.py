@@ -202,7 +202,7 @@ def test_pruning_by_and_by_costs_no_more_than_all_at_once(subject, compressed):
     return compressed(subject, pruned(0.9, "constant")).accuracy_drop_from(compressed(subject, pruned(0.9)))
 
 
-LAYERS = {"mobilenet_v2": "conv_2d_9.weights", "resnet50": "conv_2d_15.weights"}
+LAYERS = {"mobilenet_v2": "conv_2d_13.weights", "resnet50": "conv_2d_16.weights"}
 """A layer of the middle, by its place in the file: a 1x1 expansion, and the 3x3 convolution of a bottleneck."""
 
 

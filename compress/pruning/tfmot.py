@@ -295,7 +295,10 @@ def _fit(
     check_labels(data, model)
     generator = np.random.default_rng(seed)
     targets, loss = objective(teacher, data, training, tf_keras.losses.SparseCategoricalCrossentropy)
-    model.compile(tf_keras.optimizers.Adam(training.learning_rate), loss)
+    rate = training.learning_rate
+    if training.decay == "cosine":
+        rate = tf_keras.optimizers.schedules.CosineDecay(rate, training_steps(data, training, epochs))
+    model.compile(tf_keras.optimizers.Adam(rate), loss)
     for _ in range(epochs):
         order = generator.permutation(len(data.train_x))
         model.fit(
