@@ -92,9 +92,7 @@ def test_one_sample_leaves_outputs_further_off_than_a_hundred(subject, compresse
 
 def noise_costs(subject: str) -> Bound:
     if subject == "mobilenet_v2":
-        return between(
-            -0.5, 0.5, why="points: every ReLU6 holds its range to 6, whatever comes in; n=3,000"
-        )
+        return between(-0.5, 0.5, why="points: every ReLU6 holds its range to 6, whatever comes in; n=3,000")
     return at_least(0.3, why="points more than training samples cost: noise has not the ranges of pictures")
 
 
