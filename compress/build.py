@@ -34,6 +34,7 @@ from compress.artifact import FORMATS, Artifact, sha256_of
 from compress.claims.fingerprint import library_versions
 from compress.errors import CompressError, RuntimeCrash
 from compress.kept import Kept, SharedModel
+from compress.measure.size import gzip_bytes
 from compress.quantization.conversion import sharing
 from compress.recipe import Recipe, format_step
 from compress.runtime.parent import end_with_parent
@@ -155,6 +156,7 @@ def _artifact(subject: Subject, recipe: Recipe, path: Path, made: dict[str, Any]
         raw_bytes=path.stat().st_size,
         compress_time_s=made["compress_time_s"],
         made_with=made["libraries"],
+        gzip_bytes=made["gzip_bytes"],
     )
 
 
@@ -192,6 +194,7 @@ def _build(store: Store, subject: Subject, recipe: Recipe, kept: Kept) -> Artifa
         "compress_time_s": compress_time_s,
         "model_time_s": given.time_s,
         "libraries": library_versions(),
+        "gzip_bytes": gzip_bytes(content),
     }
     key = _key(subject, (*recipe.transforms, recipe.export), recipe.runtime)
     name = f"model.{FORMATS[recipe.runtime]}"

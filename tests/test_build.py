@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from compress import build
 from compress.build import Builder, Store, build_all, find_artifact
 from compress.errors import CompressError, RecipeError, RuntimeCrash
+from compress.measure.size import gzip_bytes
 from compress.recipe import Recipe
 from compress.subject import Training
 from tests.tiny_subject import subject
@@ -123,6 +124,12 @@ def test_an_artifact_is_built_once_and_found_afterwards(builder, tiny_steps):
     assert built.raw_bytes == len(built.path.read_bytes())
     assert built.compress_time_s > 0
     assert built.made_with["numpy"] == np.__version__
+
+
+def test_an_artifact_knows_its_gzipped_size_when_built_and_when_found(builder):
+    for _ in range(2):
+        artifact = builder.artifact(subject(), Recipe.parse("rounded@onnx"))
+        assert artifact.gzip_bytes == gzip_bytes(artifact.path.read_bytes()) > 100
 
 
 def test_an_artifact_that_was_damaged_is_built_again(builder, tiny_steps):

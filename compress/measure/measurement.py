@@ -44,7 +44,7 @@ def measure_file(artifact: Artifact) -> Measurement:
     kinds = size.bytes_by_kind(parts)
     values: dict[str, Value] = {
         "raw_bytes": len(content),
-        "gzip_bytes": size.gzip_bytes(content),
+        "gzip_bytes": artifact.gzip_bytes or size.gzip_bytes(content),
         "weight_bytes": kinds["weights"],
         "scale_bytes": kinds["scales"],
         "index_bytes": kinds["indices"],
