@@ -38,7 +38,7 @@ def pruned(sparsity: float, method: str = "polynomial") -> str:
 
 def little(subject: str, sparsity: float) -> Bound:
     if (subject, sparsity) == ("mobilenet_v2", 0.9):
-        why = "points below the dense control, n=3,000, of 15,000 weights left; unretrained 88, by one magnitude for all 49"
+        why = "points below the dense control, n=3,000, of 15,000 weights left; unretrained 88, unranked by layer 49"
         return at_most(4, why=why)
     why = f"points below the dense control at {sparsity:.0%}, n=3,000; without retraining 10 to 85 (S12)"
     return at_most(MOST_LOSS_POINTS[sparsity], why=why)
