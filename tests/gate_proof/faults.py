@@ -139,8 +139,8 @@ FAULTS = (
         name="masks are dropped in retraining",
         recipe="prune(0.9)",
         metric="sparsity",
-        file="compress/pruning/retraining.py",
-        old="kernel.assign(kernel.value * mask_of[path])",
+        file="compress/training.py",
+        old="kernel.assign(rule.project(path, kernel.value))",
         new="pass",
     ),
     Fault(
