@@ -1,6 +1,7 @@
 """Sizes add up, and sparsity counts kernels only."""
 
 import gzip
+import zlib
 
 import numpy as np
 import pytest
@@ -59,3 +60,34 @@ def test_zeros_gzip_well_and_noise_does_not():
     noise = np.random.default_rng(0).bytes(10_000)
     assert size.gzip_bytes(bytes(10_000)) < 60
     assert size.gzip_bytes(noise) == pytest.approx(10_000, rel=0.01)
+
+
+SPARSE = np.where(np.arange(400_000) % 7 < 5, 0, np.random.default_rng(0).normal(size=400_000)).astype(np.float16)
+"""Half-precision weights of which five in seven are zero, 800 kB."""
+
+
+def test_pieces_of_a_large_file_in_a_row_are_one_stream(monkeypatch):
+    monkeypatch.setattr(size, "PIECE_BYTES", 100_001)
+    content = SPARSE.tobytes()
+
+    pieces = [size.deflated_piece(content, start) for start in range(0, len(content), 100_001)]
+
+    assert len(pieces) == 8
+    assert zlib.decompress(b"".join(pieces), wbits=-15) == content
+    assert size.gzip_bytes(content) == 18 + sum(map(len, pieces))
+
+
+def test_a_large_file_gzips_in_pieces_as_small_as_in_one_go(monkeypatch):
+    content = SPARSE.tobytes() + SPARSE.tobytes()[:20_000] * 10
+    whole = size.gzip_bytes(content)
+    monkeypatch.setattr(size, "PIECE_BYTES", 100_000)
+
+    assert size.gzip_bytes(content) == pytest.approx(whole, rel=0.001)
+
+
+@pytest.mark.parametrize("length", [99, 100, 101, 200, 201])
+def test_a_file_of_about_a_whole_number_of_pieces_is_all_counted(monkeypatch, length):
+    monkeypatch.setattr(size, "PIECE_BYTES", 100)
+    content = np.random.default_rng(0).bytes(length)
+
+    assert length + 18 < size.gzip_bytes(content) <= length + 18 + 10 * 3
