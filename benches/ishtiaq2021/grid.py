@@ -60,11 +60,14 @@ def printed(table: str) -> dict[tuple[float, int], Variant]:
 def recipe(sparsity: float, bits: int, *, retrained: bool = True) -> str:
     """Return the recipe of a variant: ``recipe(0.9, 8) -> "prune(0.9) | int8"``, ``recipe(0, 16) -> "float16"``.
 
-    Not `retrained`, it is of sizes only: ``prune(0.9, epochs=0) | int8``.
+    Not `retrained`, it is of sizes, which no calibration changes: ``prune(0.9, epochs=0) | int8(10)``.
     """
     export = PRECISIONS[bits]
-    epochs = "" if retrained else ", epochs=0"
-    return f"prune({sparsity:g}{epochs}) | {export}" if sparsity else export
+    if not sparsity:
+        return export
+    if retrained:
+        return f"prune({sparsity:g}) | {export}"
+    return f"prune({sparsity:g}, epochs=0) | {'int8(10)' if bits == 8 else export}"
 
 
 def control(bits: int) -> str:

@@ -105,7 +105,7 @@ WRONG = {
     "test_factors_of_the_weights_are_what_zeros_and_bits_allow": ("masks dropped", 1.01),
     "test_99_percent_and_int8_shrink_the_weights_13_times": ("masks dropped", 4.2),
     "test_the_99_percent_are_of_all_kernels": ("the largest layer left dense", 0.705),
-    "test_the_printed_99_percent_leave_one_layer_dense": ("99 % in that layer too", 0.1),
+    "test_printed_files_are_those_of_one_layer_left_dense": ("pruned in that layer too", 0.1),
     "test_8_bits_alone_make_the_weights_five_times_smaller_at_most": ("a baseline with slots", 13.3),
     # the gate: shares in percent that other procedures had on the same kind of data
     "test_a_file_beside_itself_hardly_ever_fails_idle": ("medians of two runs compared", 37.0),

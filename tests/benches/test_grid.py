@@ -24,7 +24,7 @@ def test_ten_variants_are_both_pruned_and_quantized():
 
 
 def test_what_is_not_retrained_is_said_in_the_recipe_of_a_pruned_variant_only():
-    assert recipe(0.9, 8, retrained=False) == "prune(0.9, epochs=0) | int8"
+    assert recipe(0.9, 8, retrained=False) == "prune(0.9, epochs=0) | int8(10)"
     assert recipe(0, 16, retrained=False) == "float16"
 
 
