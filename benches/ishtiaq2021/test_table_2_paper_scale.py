@@ -153,7 +153,7 @@ def test_the_99_percent_are_of_all_kernels(compressed):
     between(
         0.85,
         1.15,
-        why="bytes over printed, were the 4096x4096 layer dense (I06: 70.5 % zeros for 99); pruned like all 0.06 to 0.98",
+        why="bytes over printed, were the 4096x4096 layer dense (I06: 70.5 % for 99); pruned like all 0.06 to 0.98",
     ),
     kind="refuted",
 )
