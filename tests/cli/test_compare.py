@@ -60,12 +60,18 @@ def test_two_like_runs_pass(compare):
     ]
 
 
+def test_a_metric_that_is_in_both_and_changed_fails(compare):
+    code, out, _ = compare({"a": cell(ops={"ADD": 1})}, {"a": cell(ops={"ADD": 2})})
+    assert "changed: a: ops {ADD: 1} -> {ADD: 2}" in out
+    assert (code, out.splitlines()[-1]) == (1, "failed: 1 changed")
+
+
 @pytest.mark.parametrize(
     ("new", "line", "last"),
     [
         (cell(b"larger model"), "worse: a: raw_bytes 5 -> 12 (+140.00% bytes)", "failed: 1 worse"),
         (cell(right=70), "worse: a: accuracy 90.00% -> 70.00% (-20.00 points; 20 lost", "failed: 1 worse"),
-        (cell(ops={"ADD": 2}), "changed: a: ops absent -> {ADD: 2}", "failed: 1 changed"),
+        (cell(ops={"ADD": 2}), None, "passed: nothing got worse"),
         (cell(labels="others"), "changed: a: evaluation_samples labels -> others", "failed: 1 changed"),
         (cell(b"tiny"), "better: a: raw_bytes 5 -> 4 (-20.00% bytes)", "passed: 1 better"),
         (cell(right=89), None, "passed: nothing got worse"),
