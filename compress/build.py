@@ -241,6 +241,7 @@ class Builder:
         self.quiet = quiet
         self.announce = announce
         self._pool: ProcessPoolExecutor | None = None
+        self._is_idle = True
 
     def artifact(self, subject: Subject, recipe: Recipe) -> Artifact:
         """Return the artifact of `subject` and `recipe`, built unless it is stored.
@@ -261,8 +262,9 @@ class Builder:
             self._pool = ProcessPoolExecutor(
                 1, multiprocessing.get_context("spawn"), initializer=_start_builder, initargs=(self.quiet,)
             )
+        self._is_idle = False
         try:
-            return self._pool.submit(_build_here, self.store, subject, str(recipe)).result(DEADLINE_S)
+            built = self._pool.submit(_build_here, self.store, subject, str(recipe)).result(DEADLINE_S)
         except BrokenProcessPool:
             self.close()
             raise RuntimeCrash(
@@ -271,13 +273,19 @@ class Builder:
         except DeadlineExceeded:
             self.close()
             raise RuntimeCrash(f"{subject.name}: {recipe}: not built within {DEADLINE_S:g} s") from None
+        except CompressError:
+            self._is_idle = True
+            raise
+        self._is_idle = True
+        return built
 
     def close(self) -> None:
-        """End the building process, if there is one."""
+        """End the building process, if there is one: at its ease when it is idle, else at once."""
         if self._pool is not None:
-            for process in list((self._pool._processes or {}).values()):
-                process.kill()
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            if not self._is_idle:
+                for process in list((self._pool._processes or {}).values()):
+                    process.kill()
+            self._pool.shutdown(wait=self._is_idle, cancel_futures=True)
             self._pool = None
 
 
