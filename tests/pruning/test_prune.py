@@ -78,7 +78,7 @@ def test_no_forward_pass_sees_a_pruned_weight_that_momentum_moved(data, training
     layer.most_seen = tf.Variable(0)
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), layer])
     layer.most_seen.assign(0)
-    retrain(model, data, training, epochs=2, seed=0, constraint=magnitude_zeros({1: 0.75}, "global"))
+    retrain(model, data, training, teacher=model, epochs=2, seed=0, constraint=magnitude_zeros({1: 0.75}, "global"))
     assert layer.most_seen.numpy() == 256 // 4
 
 
@@ -109,7 +109,7 @@ def test_no_global_random_state_is_drawn_from_or_set(data, training) -> None:
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(4)])
     random.seed(7)
     before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002 - read, not drawn from
-    retrain(model, data, training, epochs=1, seed=0, constraint=magnitude_zeros({1: 0.5}, "global"))
+    retrain(model, data, training, teacher=model, epochs=1, seed=0, constraint=magnitude_zeros({1: 0.5}, "global"))
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002 - read, not drawn from
 
 
@@ -276,7 +276,7 @@ def test_training_is_silent_unless_its_log_is_asked_for(model, data, training, c
     [
         (lambda: Prune(1.2), r"sparsity must be in \[0, 1\), got 1.2"),
         (lambda: Prune(0.5, initial_sparsity=1.0), r"initial_sparsity must be in \[0, 1\), got 1.0"),
-        (lambda: Prune(0.5, "model"), "scope must be one of layer, global, got 'model'"),
+        (lambda: Prune(0.5, "model"), "scope must be one of layer, global, lamp, got 'model'"),
         (lambda: Prune(0.5, schedule="linear"), "schedule must be one of polynomial, constant, got 'linear'"),
         (lambda: Prune(0.5, epochs=-1), "epochs must be none or a whole number from 0, got -1"),
         (lambda: Prune(0.5, epochs=1.5), "epochs must be none or a whole number from 0, got 1.5"),
