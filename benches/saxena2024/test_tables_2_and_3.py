@@ -29,10 +29,6 @@ CELLS = [
         "int16x8",
     ),  # the converter calibrates the others' int16 for two minutes each, ai-edge for half of one
 ]
-COLUMNS = (
-    *("subject", "recipe", "MB: paper", "here", "float32 over it", "compress: paper", "here", "load: paper", "here"),
-    *("latency: paper", "here", "FPS: paper", "here", "peak MB", "SQNR dB"),
-)
 ZERO_POINT_BYTES = 8
 
 every_subject = pytest.mark.parametrize("subject", SUBJECTS)
@@ -65,7 +61,8 @@ def test_every_recipe_at_full_size(subject, recipe, compressed, report_table):
         return f"{values[metric] / unit:.{digits}f}" if metric in values else "-"
 
     report_table(
-        "Saxena et al., tables II and III, and ours beside them: MB, s, FPS as 1 / latency (S03)", COLUMNS
+        "Saxena et al., tables II and III, and ours beside them: sizes in MB, times in s",
+        ("subject", "recipe", "MB: paper", "here", "float32 over it", "compress: paper", "here", "load: paper", "here"),
     ).rows.append(
         (
             subject,
@@ -77,6 +74,15 @@ def test_every_recipe_at_full_size(subject, recipe, compressed, report_table):
             here("compress_time_s", 1),
             paper_s["Time to load"],
             here("load_time_s", 3),
+        )
+    )
+    report_table(
+        "Saxena et al., tables II and III, and ours beside them: latency in s, FPS its inverse (S03)",
+        ("subject", "recipe", "latency: paper", "here", "FPS: paper", "here", "peak MB", "SQNR dB"),
+    ).rows.append(
+        (
+            subject,
+            recipe,
             paper_s["Latency"],
             here("latency_s", 4),
             paper_s["FPS"],
@@ -110,7 +116,6 @@ def counted(found: object) -> str:
 @claim(
     "saxena2024/table-II",
     "saxena2024/table-III",
-    "saxena2024/VI-A/tf-version",
     between(
         0.95,
         1.05,
