@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from compress.distillation import TEMPERATURE, distillation_loss, soft_targets
 from compress.pruning.magnitude import Prune, Retrain
-from compress.pruning.tfmot import TfmotPrune
 from compress.step import Transform
 from compress.subject import Dataset, Training
+from compress.tfmot.prune import TfmotPrune
 from compress.training import clone, kernels, retrain
 
 if TYPE_CHECKING:

@@ -39,10 +39,10 @@ def _ask() -> Answers:
     import numpy as np
 
     from compress.errors import CompressError
-    from compress.pruning.bridge import to_tf_keras
-    from compress.pruning.tfmot import import_tfmot
     from compress.quantization.litert import write_litert
     from compress.runtime.session import op_counts
+    from compress.tfmot.bridge import to_tf_keras
+    from compress.tfmot.training import import_tfmot
 
     prune = import_tfmot().sparsity.keras.prune_low_magnitude
     import tf_keras

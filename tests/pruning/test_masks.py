@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from compress.errors import ModelFileError, RecipeError
 from compress.pruning.masks import Scope, kept_count, lamp_scores, magnitude_masks
 from compress.pruning.schedule import ConstantSparsity
-from compress.pruning.tfmot import import_tfmot, tfmot_schedule
+from compress.tfmot.prune import tfmot_schedule
+from compress.tfmot.training import import_tfmot
 
 Weights = dict[str, NDArray[Any]]
 

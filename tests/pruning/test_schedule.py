@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from compress.errors import RecipeError
 from compress.pruning.schedule import ConstantSparsity, PolynomialDecay, polynomial_within, pruning_steps
-from compress.pruning.tfmot import tfmot_schedule
+from compress.tfmot.prune import tfmot_schedule
 
 SCHEDULES = [
     ConstantSparsity(0.5),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from compress.errors import BridgeError
-from compress.pruning.bridge import ACTIVATIONS, LAYERS, to_keras3, to_tf_keras
+from compress.tfmot.bridge import ACTIVATIONS, LAYERS, to_keras3, to_tf_keras
 
 if TYPE_CHECKING:
     import keras
