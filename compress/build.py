@@ -48,12 +48,17 @@ SEED = 0
 _REMEDY = "free some space, or name another folder in COMPRESS_CACHE_DIR"
 
 
+_CALLED = {"tfmot": ("pruning",)}
+"""What steps of a package call that does not lie beside them: other packages of steps."""
+
+
 @cache
 def _source_digest(package: Path) -> str:
-    """Return a digest of a step's package: what a routine calls lives beside it."""
+    """Return a digest of a step's package, and of those that it calls."""
     here = Path(__file__).parent
     files = [
         *sorted(package.glob("*.py")),
+        *(file for other in _CALLED.get(package.name, ()) for file in sorted((here / other).glob("*.py"))),
         *(here / name for name in ("step.py", "subject.py", "training.py", "distillation.py")),
     ]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()

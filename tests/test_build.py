@@ -3,6 +3,7 @@
 import dataclasses
 import multiprocessing
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -210,6 +211,14 @@ def test_a_changed_source_is_another_key(tmp_path):
     (package / "affine.py").write_text("ROUND_UP = False")
     (package / "packing.py").write_text("")
     assert len({before, changed, build._source_digest.__wrapped__(package)}) == 3
+
+
+def test_a_step_is_built_again_when_a_package_that_it_calls_changes():
+    steps = {"quantization", "pruning", "lowrank", "tfmot"}
+    for package in sorted(steps):
+        sources = "".join(path.read_text() for path in (Path(build.__file__).parent / package).glob("*.py"))
+        called = set(re.findall(r"from compress\.(\w+)", sources)) & steps - {package}
+        assert called == set(build._CALLED.get(package, ()))
 
 
 def test_a_builder_that_dies_is_a_crash_and_the_next_build_works(builder):

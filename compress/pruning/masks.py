@@ -65,12 +65,14 @@ def lamp_scores(magnitude: NDArray[Any]) -> NDArray[np.float64]:
 
     Its square over the sum of squares of all that are no smaller, itself included: what pruning it would cost a layer
     that has lost all smaller ones (Lee et al. 2021, "Layer-adaptive sparsity for the magnitude-based pruning", eq. 2).
-    A layer's largest weight scores 1, so that no layer is emptied; the scale of a layer makes no difference.
+    A layer's largest weight scores 1, so that no layer is emptied; the scale of a layer makes no difference. Weights
+    that are zero score 0 and are not sorted: in a schedule, they soon are nine in ten.
     """
-    order = np.argsort(magnitude, kind="stable")
+    scores = np.zeros(magnitude.shape)
+    present = np.flatnonzero(magnitude)
+    order = present[np.argsort(magnitude[present], kind="stable")]
     squares = np.square(magnitude[order].astype(np.float64))
     left = np.cumsum(squares[::-1])[::-1]
-    scores = np.empty_like(squares)
     # infinity over infinity is as large as a share gets, and nothing of nothing none
     shares = np.where(np.isinf(squares), 1.0, 0.0)
     scores[order] = np.divide(squares, left, out=shares, where=(left > 0) & np.isfinite(squares))
