@@ -31,9 +31,21 @@ every_compressed = pytest.mark.parametrize(
 )
 
 
+EPOCHS_AT_99 = 6
+"""Half of the paper's twelve, for the 19,500 weights left of 2 million; after two a point and more is lost."""
+
+
 def recipe(sparsity: float, bits: int) -> str:
     """Return the recipe of a variant; layers are ranked by LAMP, as one magnitude for all empties some at 99 %."""
-    return f"prune({sparsity:g}, scope=lamp) | {PRECISIONS[bits]}" if sparsity else PRECISIONS[bits]
+    longer = f", epochs={EPOCHS_AT_99}" if sparsity == 0.99 else ""
+    return f"prune({sparsity:g}, scope=lamp{longer}) | {PRECISIONS[bits]}" if sparsity else PRECISIONS[bits]
+
+
+def held_to(sparsity: float, bits: int) -> str:
+    """Return what a variant is compared with: retrained for as long if it was retrained, stored alike."""
+    if sparsity == 0:
+        return "float32"
+    return f"retrain({EPOCHS_AT_99}) | {PRECISIONS[bits]}" if sparsity == 0.99 else control(bits)
 
 
 def factor(compressed, subject: str, sparsity: float, bits: int, baseline: str = "float32@keras") -> float:
@@ -54,7 +66,7 @@ def as_labelled(sparsity: float, bits: int) -> Bound:
 @every_variant
 def test_zeros_are_those_of_the_label(subject, sparsity, bits, compressed, report_table):
     cell, paper = compressed(subject, recipe(sparsity, bits)), printed("II")[sparsity, bits]
-    dense, held = compressed(subject, "float32"), compressed(subject, control(bits))
+    dense, held = compressed(subject, "float32"), compressed(subject, held_to(sparsity, bits))
     shrunk = factor(compressed, subject, sparsity, bits)
     delta = -cell.accuracy_drop.value
     report_table(
@@ -104,7 +116,7 @@ def no_worse_than_printed(subject: str, sparsity: float, bits: int) -> Bound:
     n = POINTS_OF_N[subject]
     why = f"points below a dense control of equal epochs; {-loss:+.2f} printed, and {n} that n=3,000 cannot tell"
     if sparsity == 0.99:
-        return at_most(2.5, why="points below a dense control of equal epochs: 19,000 weights left; one shot is chance")
+        return at_most(1, why="points below a dense control of equal epochs: 19,500 weights left; one shot is chance")
     return at_most(loss + n, why=why)
 
 
@@ -115,20 +127,15 @@ def test_the_loss_is_no_worse_than_printed(subject, sparsity, bits, compressed):
     return compressed(subject, recipe(sparsity, bits)).accuracy_drop_from(compressed(subject, held_to(sparsity, bits)))
 
 
-def held_to(sparsity: float, bits: int) -> str:
-    """Return what a variant is compared with: retrained if it was retrained, stored alike."""
-    return control(bits) if sparsity else "float32"
-
-
 @claim(
     "ishtiaq2021/III-B/alexnet-combined",
     "ishtiaq2021/III-B/58M",
-    at_most(2.5, why="points below the dense control of equal epochs, 19,000 weights left of 2 million; 0.19 printed"),
+    at_most(1, why="points below the dense control of equal epochs, 19,500 weights left of 2 million; 0.19 printed"),
     kind="trend",
 )
 @every_subject
-def test_99_percent_and_int8_cost_two_points_and_a_half_at_most(subject, compressed):
-    return compressed(subject, recipe(0.99, 8)).accuracy_drop_from(compressed(subject, control(8)))
+def test_99_percent_and_int8_cost_a_point_at_most(subject, compressed):
+    return compressed(subject, recipe(0.99, 8)).accuracy_drop_from(compressed(subject, held_to(0.99, 8)))
 
 
 @claim(
@@ -151,9 +158,9 @@ def test_accuracy_neither_varies_much_nor_falls_steadily_to_95_percent(subject, 
 )
 @pytest.mark.parametrize("bits", [32, 16, 8])
 def test_nothing_is_gained_over_a_control_that_was_retrained_too(bits, compressed):
-    variants = [compressed("alexnet", recipe(sparsity, bits)) for sparsity in (0.5, 0.75, 0.9, 0.95, 0.99)]
-    best = max(variants, key=lambda cell: cell.accuracy.value)
-    return compressed("alexnet", control(bits)).accuracy_drop_from(best)
+    variants = {sparsity: compressed("alexnet", recipe(sparsity, bits)) for sparsity in (0.5, 0.75, 0.9, 0.95, 0.99)}
+    best = max(variants, key=lambda sparsity: variants[sparsity].accuracy.value)
+    return compressed("alexnet", held_to(best, bits)).accuracy_drop_from(variants[best])
 
 
 @claim(

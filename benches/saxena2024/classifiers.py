@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-CLASSIFIERS = ["mobilenet_v2", "resnet50", "inception_v3", "alexnet"]
+CLASSIFIERS = ["mobilenet_v2", "resnet50", "inception_v3", "alexnet", "squeezenet"]
 PRUNED = ["mobilenet_v2", "resnet50"]
 """Those that tables VIII and IX prune."""
 

@@ -36,10 +36,7 @@ def pruned(sparsity: float, method: str = "polynomial") -> str:
     return METHODS[method].format(sparsity)
 
 
-def little(subject: str, sparsity: float) -> Bound:
-    if (subject, sparsity) == ("mobilenet_v2", 0.9):
-        why = "points below the dense control, n=3,000, of 15,000 weights left; unretrained 88, unranked by layer 49"
-        return at_most(4, why=why)
+def little(sparsity: float) -> Bound:
     why = f"points below the dense control at {sparsity:.0%}, n=3,000; without retraining 10 to 85 (S12)"
     return at_most(MOST_LOSS_POINTS[sparsity], why=why)
 

@@ -14,7 +14,7 @@ from compress.claims.claim import claim
 
 pytestmark = pytest.mark.scale("embedded")
 
-QAT = "qat(1) | int8"
+QAT = "qat | int8"
 SHOWN = ["float32", "dynamic_range", "float16", "int8", "int8(granularity=tensor)", "int16x8", "int8@onnx"]
 N = "n=3,000: one-sided limits are 0.1 to 0.4 points wide"
 
@@ -75,10 +75,10 @@ def test_wider_activations_cost_three_tenths_at_most(subject, compressed):
 
 @claim(
     "saxena2024/IV-A/int8-drop",
-    at_most(0.5, why=f"points, after one epoch of training that sees the rounding; {N}"),
+    at_most(0.5, why=f"points, after a training that sees the rounding; {N}"),
     kind="trend",
 )
-@pytest.mark.parametrize("subject", ["mobilenet_v2", "resnet50"])
+@every_classifier
 def test_training_that_sees_the_rounding_costs_half_a_point_at_most(subject, compressed):
     return compressed(subject, QAT).accuracy_drop
 
