@@ -29,7 +29,9 @@ def main(folder: Path) -> None:
     for side, file in enumerate(job["files"]):
         stage(file, "loading the model")
         sessions.append(open_taps(Path(file).read_bytes(), job["runtime"], [pair[side] for pair in job["pairs"]]))
-    feeds = [np.load(folder / f"input_{number}.npy", mmap_mode="r", allow_pickle=False) for number in range(job["inputs"])]
+    feeds = [
+        np.load(folder / f"input_{number}.npy", mmap_mode="r", allow_pickle=False) for number in range(job["inputs"])
+    ]
     sums = np.zeros((len(job["pairs"]), 2))
     differs = [""] * len(job["pairs"])
     for sample in zip(*feeds, strict=True):

@@ -89,7 +89,9 @@ class _ONNXTaps:
             content = model.SerializeToString()
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions share no base class of their own
-            raise ModelFileError(f"ONNX Runtime cannot load the .onnx file with its values as outputs: {error}") from error
+            raise ModelFileError(
+                f"ONNX Runtime cannot load the .onnx file with its values as outputs: {error}"
+            ) from error
         self._names = list(names)
         self._inputs = [(name, np.dtype(graph.dtype(name) or "float32")) for name in graph.inputs]
 
