@@ -1,4 +1,4 @@
-"""What a file is run on: the samples of an ``.npz`` file, or noise of a seed, laid out as the file's inputs want them."""
+"""What a file is run on: the samples of an ``.npz`` file, or noise of a seed, laid out as its inputs want them."""
 
 from __future__ import annotations
 

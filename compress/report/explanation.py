@@ -1,4 +1,4 @@
-"""An explanation of a file in the terminal: a table of its bytes, one of what stayed float, one of its layers' errors."""
+"""An explanation of a file in the terminal: tables of its bytes, of what stayed float and of its layers' errors."""
 
 from __future__ import annotations
 

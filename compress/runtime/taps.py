@@ -1,7 +1,7 @@
-"""Run a model file with every intermediate tensor kept, and read any of them as floats.
+"""Run a model file, whatever its inputs and outputs are, and read any of its tensors as floats.
 
-Nothing is fused or delegated, so that each tensor exists: LiteRT's builtin kernels without XNNPACK and with
-``experimental_preserve_all_tensors``, ONNX Runtime with graph optimizations off and the values asked for as outputs.
+For tensors inside, nothing is fused or delegated, so that each exists: LiteRT's builtin kernels without XNNPACK, with
+``experimental_preserve_all_tensors``; ONNX Runtime with graph optimizations off and the values asked for as outputs.
 """
 
 from __future__ import annotations
@@ -27,8 +27,19 @@ class Taps(Protocol):
         ...
 
 
+def open_outputs(content: bytes, runtime: str) -> Taps:
+    """Return a session on a file's `content` that reads its outputs, and computes as the runtime does in earnest.
+
+    Raises `ModelFileError` when the file does not load.
+    """
+    prepare(runtime)
+    graph = read_graph(content, runtime)
+    kind = _LiteRTTaps if runtime == "litert" else _ONNXTaps
+    return kind(content, graph, graph.outputs, inside=False)
+
+
 def open_taps(content: bytes, runtime: str, names: Sequence[str]) -> Taps:
-    """Return a session on a file's `content` that reads the tensors called `names` after each run.
+    """Return a session on a file's `content` that reads the tensors called `names`, inner ones too, after each run.
 
     Raises `ModelFileError` when the file does not load, or has no tensor of such a name.
     """
@@ -37,19 +48,21 @@ def open_taps(content: bytes, runtime: str, names: Sequence[str]) -> Taps:
     for name in names:
         if name not in graph.tensors:
             raise ModelFileError(f"no tensor {name!r} in the file")
-    return _LiteRTTaps(content, graph, names) if runtime == "litert" else _ONNXTaps(content, graph, names)
+    kind = _LiteRTTaps if runtime == "litert" else _ONNXTaps
+    return kind(content, graph, names, inside=True)
 
 
 class _LiteRTTaps:
-    def __init__(self, content: bytes, graph: Graph, names: Sequence[str]) -> None:
+    def __init__(self, content: bytes, graph: Graph, names: Sequence[str], *, inside: bool) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+        kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if inside else OpResolverType.AUTO
         try:
             self._interpreter = Interpreter(
                 model_content=content,
                 num_threads=1,
-                experimental_preserve_all_tensors=True,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                experimental_preserve_all_tensors=inside,
+                experimental_op_resolver_type=kernels,
             )
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
@@ -72,7 +85,7 @@ class _LiteRTTaps:
 
 
 class _ONNXTaps:
-    def __init__(self, content: bytes, graph: Graph, names: Sequence[str]) -> None:
+    def __init__(self, content: bytes, graph: Graph, names: Sequence[str], *, inside: bool) -> None:
         import onnxruntime
         from onnx import helper
 
@@ -84,14 +97,13 @@ class _ONNXTaps:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # fatal: everything below also comes as an exception
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if inside:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
             content = model.SerializeToString()
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions share no base class of their own
-            raise ModelFileError(
-                f"ONNX Runtime cannot load the .onnx file with its values as outputs: {error}"
-            ) from error
+            raise ModelFileError(f"ONNX Runtime cannot load the .onnx file: {error}") from error
         self._names = list(names)
         self._inputs = [(name, np.dtype(graph.dtype(name) or "float32")) for name in graph.inputs]
 
