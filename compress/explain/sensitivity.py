@@ -18,6 +18,7 @@ from compress.explain.explanation import finite, runtime_of
 from compress.explain.layer_errors import layer_errors, sqnr_db
 from compress.explain.samples import Samples, noise, read_samples
 from compress.explain.sweep_process import SweepProcess, Written
+from compress.measure.classification import SQNR_CEILING_DB
 from compress.runtime.isolation import DEADLINE_S
 from compress.runtime.session import read_content, read_graph, read_parts
 
@@ -100,13 +101,14 @@ def sweep(
         given = noise(graph, samples, seed) if data is None else read_samples(data, graph, samples)
     except CompressError as error:
         raise error if str(data) in str(error) else type(error)(f"{model}: {error}") from error
-    given = _with_calibration(given, calibration)
+    if precision == "int8":
+        given = _with_calibration(given, calibration)
     with SweepProcess(model, runtime, precision, given, deadline_s) as process:
         if not process.layers:
             raise CompressError(f"{model}: no layer with weights that {precision} quantizes")
         limit = min(layers, len(process.layers))
-        most = len(process.layers) if keep is None else keep
-        steps = min(most, KEEP if keep is None else keep, limit)
+        # most of a network in float is no quantized network
+        steps = min(max(1, len(process.layers) // 2), KEEP, limit) if keep is None else min(keep, limit)
         total, done = limit + steps + 1, 0
 
         def step() -> None:
@@ -151,8 +153,11 @@ def sweep(
 
 
 def advise(files: Sequence[Kept]) -> int:
-    """Return the fewest layers within `WORTH_DB` of the best file, 0 when the best gains less than that."""
-    ratios = [-math.inf if one.sqnr_db is None else one.sqnr_db for one in files]
+    """Return the fewest layers within `WORTH_DB` of the best file, 0 when the best gains less than that.
+
+    Beyond `SQNR_CEILING_DB` outputs agree to float rounding, and nothing is left to gain.
+    """
+    ratios = [-math.inf if one.sqnr_db is None else min(one.sqnr_db, SQNR_CEILING_DB) for one in files]
     best = max(ratios)
     if not best > ratios[0] + WORTH_DB:
         return 0

@@ -6,6 +6,7 @@ import math
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from compress.explain.explanation import Explanation
 from compress.explain.held_bytes import Held
@@ -16,8 +17,8 @@ TOP = 12
 
 def explanation(found: Explanation, top: int = TOP) -> RenderableType:
     """Return what `found` says as tables; `top` rows of each, the rest summed."""
-    blocks: list[RenderableType] = [f"{found.file}: {found.bytes:,} bytes", _kinds(found), "", _tensors(found, top)]
-    blocks += ["", *_kept(found, top)]
+    blocks: list[RenderableType] = [f"{found.file}: {found.bytes:,} bytes", _kinds(found), ""]
+    blocks += [Text("where the bytes are", "bold"), _tensors(found, top), "", *_kept(found, top)]
     if found.errors is None:
         blocks += ["", "each layer's error: name the float file of the same network with --against"]
     else:
@@ -25,9 +26,9 @@ def explanation(found: Explanation, top: int = TOP) -> RenderableType:
     return Group(*blocks)
 
 
-def new_table(title: str, *columns: str, left: int = 1) -> Table:
+def new_table(*columns: str, left: int = 1) -> Table:
     """Return an empty table without lines; the first `left` columns are text, the others numbers."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold", padding=(0, 1))
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index < left else "right", overflow="fold", no_wrap=index >= left)
     return table
@@ -51,21 +52,25 @@ def _shape(row: Held) -> str:
 
 
 def _tensors(found: Explanation, top: int) -> Table:
-    table = new_table("where the bytes are", "tensor", "read by", "stored", "shape", "bytes", "scales", "share", left=4)
+    # a name made from the layer's tells it already
+    told = all(row.name.startswith(row.layer.partition(" ")[2]) for row in found.tensors)
+    readers = () if told else ("read by",)
+    table = new_table("tensor", *readers, "stored", "shape", "bytes", "scales", "share", left=3 + len(readers))
     for row in found.tensors[:top]:
         scales = f"{row.scale_bytes + row.index_bytes:,}"
-        reader = row.layer.partition(" ")[0]
-        table.add_row(row.name, reader, row.dtype, _shape(row), f"{row.weight_bytes:,}", scales, f"{row.share:.1%}")
+        text = (row.name, *(row.layer.partition(" ")[0] for _ in readers), row.dtype, _shape(row))
+        table.add_row(*text, f"{row.weight_bytes:,}", scales, f"{row.share:.1%}")
+    blank = ("",) * (2 + len(readers))
     rest = found.tensors[top:]
     if rest:
         sums = [sum(one.weight_bytes for one in rest), sum(one.scale_bytes + one.index_bytes for one in rest)]
         share = f"{sum(one.share for one in rest):.1%}"
-        table.add_row(f"{len(rest)} more tensors", "", "", "", *(f"{each:,}" for each in sums), share)
+        table.add_row(f"{len(rest)} more tensors", *blank, *(f"{each:,}" for each in sums), share)
     scales = found.by_kind["scales"] - sum(one.scale_bytes for one in found.tensors)
     if scales:
-        table.add_row("activations", "", "", "", "", f"{scales:,}", f"{scales / found.bytes:.1%}")
+        table.add_row("activations", *blank, "", f"{scales:,}", f"{scales / found.bytes:.1%}")
     metadata = found.by_kind["metadata"]
-    table.add_row("graph and names", "", "", "", f"{metadata:,}", "", f"{metadata / found.bytes:.1%}")
+    table.add_row("graph and names", *blank, f"{metadata:,}", "", f"{metadata / found.bytes:.1%}")
     return table
 
 
@@ -73,7 +78,7 @@ def _kept(found: Explanation, top: int) -> list[RenderableType]:
     if not found.kept_float:
         floats = sum(count for dtype, count in found.by_dtype.items() if dtype in ("float32", "float64"))
         return ["stayed float: all of it; nothing in this file is quantized" if floats else "stayed float: nothing"]
-    table = new_table("stayed float", "tensor", "why", "bytes", left=2)
+    table = new_table("tensor", "why", "bytes", left=2)
     for one in found.kept_float[:top]:
         table.add_row(one.name, one.reason, f"{one.bytes:,}")
     rest = found.kept_float[top:]
@@ -81,19 +86,19 @@ def _kept(found: Explanation, top: int) -> list[RenderableType]:
         reasons = sorted({one.reason for one in rest}, key=[one.reason for one in rest].index)
         said = reasons[0] if len(reasons) == 1 else f"{len(reasons)} reasons; --json lists them"
         table.add_row(f"{len(rest)} more tensors", said, f"{sum(one.bytes for one in rest):,}")
-    return [table]
+    return [Text("stayed float", "bold"), table]
 
 
 def _errors(found: Explanation, top: int) -> list[RenderableType]:
     errors = found.errors
     if errors is None:
         return []
-    title = f"error of each layer against {found.against}, in dB (SQNR; higher is better)"
     shown, rest = _worst(errors.layers, top)
-    table = new_table(title, "layer", "operator", "output", "falls by", "weights", left=2)
+    table = new_table("layer", "operator", "output", "falls by", "weights", left=2)
     for one in shown:
         table.add_row(one.name, one.op, decibels(one.sqnr_db), _fall(one), decibels(one.weights_db))
-    lines: list[RenderableType] = [table]
+    title = f"error of each layer against {found.against}, in dB (SQNR; higher is better)"
+    lines: list[RenderableType] = [Text(title, "bold"), table]
     if rest:
         lines.append(f"{rest} more layers that fall less; --top shows them")
     lines.append(f"output of the network: {decibels(errors.output_db)} dB, on {found.samples}")

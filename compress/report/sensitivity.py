@@ -16,7 +16,7 @@ def print_sensitivity(console: Console, found: Sensitivity, top: int = TOP) -> N
     labelled = found.float_correct is not None
     right = ("right",) if labelled else ()
     console.print("each layer quantized alone, the most sensitive first (SQNR of the output, dB)")
-    table = new_table("", "layer", "operator", "output", *right, left=2)
+    table = new_table("layer", "operator", "output", *right, left=2)
     for one in found.alone[:top]:
         table.add_row(one.layer, one.op, decibels(one.sqnr_db), *_right(one.correct, found, labelled))
     console.print(table)
@@ -25,7 +25,7 @@ def print_sensitivity(console: Console, found: Sensitivity, top: int = TOP) -> N
     if found.unswept:
         console.print(f"{len(found.unswept)} layers were not swept: their errors grow least when all is quantized")
     console.print("\nfiles that were built and measured, the worst layers kept in float")
-    files = new_table("", "kept in float", "bytes", "output", *right)
+    files = new_table("kept in float", "bytes", "output", *right)
     for one in found.files:
         name = f"+ {one.layers[-1]}" if one.layers else "none"
         files.add_row(name, f"{one.bytes:,}", decibels(one.sqnr_db), *_right(one.correct, found, labelled))
