@@ -40,7 +40,8 @@ def sensitivity(
     from compress.report.sensitivity import print_sensitivity
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("files built and run", total=None)
         found = sweep(
             model,

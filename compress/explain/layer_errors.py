@@ -26,7 +26,8 @@ class LayerError:
     """A layer of the float file and its output's SQNR here, in dB; None where it could not be taken, ``why`` says why.
 
     ``fall_db`` is by how much it is below the worst of the layers that it reads; None for a first layer.
-    ``weights_db`` is that of the layer's kernel, None where it has none that both files hold.
+    ``weights_db`` is that of the layer's kernel, None where it has none that both files hold. ``then`` is, for a layer
+    that was not compared, the next one behind it that was: where this file folds the two, its error is in there.
     """
 
     name: str
@@ -35,6 +36,7 @@ class LayerError:
     fall_db: float | None = None
     weights_db: float | None = None
     why: str = ""
+    then: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def layer_errors(model: Path, against: Path, runtime: str, samples: Samples, dea
             _fall(reference, node, ratios),
             kernels.get(node.name),
             why.get(node.name, ""),
+            _next(reference, node, ratios) if node.name in why else "",
         )
         for node in reference.nodes
         if node.name in ratios or node.name in why
@@ -117,6 +120,19 @@ def _fall(graph: Graph, node: Node, ratios: dict[str, float | None]) -> float | 
     if own is None or not before or math.isinf(min(before)):
         return None
     return min(before) - own
+
+
+def _next(graph: Graph, node: Node, ratios: dict[str, float | None]) -> str:
+    """Return the nearest layer behind `node` that was compared, '' when there is none."""
+    waiting, seen = [node.name], set()
+    while waiting:
+        for reader, _ in graph.readers.get(waiting.pop(0), []):
+            if ratios.get(reader.name) is not None:
+                return reader.name
+            if reader.name not in seen:
+                seen.add(reader.name)
+                waiting += reader.outputs
+    return ""
 
 
 def _is_kernel(graph: Graph, name: str) -> bool:

@@ -161,4 +161,4 @@ def _why_unmatched(node: Node, other: Graph) -> str:
         return f"the other file has no {node.op}"
     if node.name in other.tensors:
         return f"{node.name} has another shape there"
-    return "no layer of this name, nor of this kind and shape at its place"
+    return "the other file has none of this name, nor of this kind and shape at its place"

@@ -31,7 +31,7 @@ class ONNXLayers:
         self._folder = tempfile.TemporaryDirectory(prefix="compress-layers-")
         self._prepared = Path(self._folder.name) / "prepared.onnx"
         model = onnx.load_model_from_string(content)
-        if any("QuantizeLinear" in node.op_type or "Integer" in node.op_type for node in model.graph.node):
+        if any("uantizeLinear" in node.op_type or "Integer" in node.op_type for node in model.graph.node):
             raise CompressError("the file is quantized already; name the float file of the network")
         named = Path(self._folder.name) / "named.onnx"
         onnx.save(model, named)

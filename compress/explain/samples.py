@@ -80,13 +80,11 @@ def read_samples(path: Path, graph: Graph, count: int) -> Samples:
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise DataError(f"{path}: one array and no .npz archive; save it with np.savez(path, x=array)")
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             found = {name: np.asarray(file[name]) for name in file.files}
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}; check the path") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile, KeyError, TypeError) as error:  # TypeError: a lone .npy array
         raise DataError(f"{path} is no whole .npz file of numbers: {error}; save it with np.savez") from error
     return {name: values for name, values in found.items() if values.ndim and values.dtype.kind in "fiub"}
 

@@ -22,8 +22,11 @@ from compress.measure.classification import SQNR_CEILING_DB
 from compress.runtime.isolation import DEADLINE_S
 from compress.runtime.session import read_content, read_graph, read_parts
 
-WORTH_DB = 1.0
-"""A gain that is worth a layer in float; less is within what another sample of data would change."""
+WORTH_DB = 3.0
+"""A gain that is worth layers in float: half of the noise is gone."""
+
+MOST = 0.8
+"""Share of the gain in dB that the advised layers bring: each further layer brings a little."""
 
 LAYERS, KEEP = 40, 5
 
@@ -153,15 +156,15 @@ def sweep(
 
 
 def advise(files: Sequence[Kept]) -> int:
-    """Return the fewest layers within `WORTH_DB` of the best file, 0 when the best gains less than that.
+    """Return the fewest layers that bring `MOST` of what the best file gains, 0 when that is less than `WORTH_DB`.
 
     Beyond `SQNR_CEILING_DB` outputs agree to float rounding, and nothing is left to gain.
     """
-    ratios = [-math.inf if one.sqnr_db is None else min(one.sqnr_db, SQNR_CEILING_DB) for one in files]
-    best = max(ratios)
-    if not best > ratios[0] + WORTH_DB:
+    ratios = [-SQNR_CEILING_DB if one.sqnr_db is None else min(one.sqnr_db, SQNR_CEILING_DB) for one in files]
+    gain = max(ratios) - ratios[0]
+    if gain < WORTH_DB:
         return 0
-    return next(count for count, ratio in enumerate(ratios) if ratio >= best - WORTH_DB)
+    return next(count for count, ratio in enumerate(ratios) if ratio - ratios[0] >= MOST * gain)
 
 
 def _kept(names: tuple[str, ...], written: Written) -> Kept:
@@ -188,6 +191,7 @@ def _screened(
         whole.write_bytes(process.content(()))
         found = layer_errors(whole, model, runtime, given.first(8), deadline_s)
     falls = {one.name: one.fall_db for one in found.layers if not one.why}
+    falls |= {one.name: falls.get(one.then) for one in found.layers if one.why}
     # a first layer has nothing to fall from, and an unmatched one no ratio: both are swept
     ranked = sorted(process.layers, key=lambda name: -(math.inf if (fall := falls.get(name)) is None else fall))
     chosen = set(ranked[:limit])

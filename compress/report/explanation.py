@@ -102,14 +102,17 @@ def _errors(found: Explanation, top: int) -> list[RenderableType]:
     if rest:
         lines.append(f"{rest} more layers that fall less; --top shows them")
     lines.append(f"output of the network: {decibels(errors.output_db)} dB, on {found.samples}")
-    lines.append(
-        "run one operation at a time, as the graph is written: LiteRT's builtin kernels, or ONNX Runtime unfused"
+    runs = (
+        "ONNX Runtime without fusing" if found.file.endswith(".onnx") else "LiteRT's builtin kernels, without XNNPACK"
     )
-    unmatched = [one for one in errors.layers if one.why]
-    for one in unmatched[:top]:
-        lines.append(f"not compared: {one.name} ({one.op}): {one.why}")
-    if len(unmatched) > top:
-        lines.append(f"not compared: {len(unmatched) - top} more layers; --json lists them")
+    lines.append(f"every tensor kept: {runs}")
+    reasons: dict[str, list[str]] = {}
+    for one in errors.layers:
+        if one.why:
+            reasons.setdefault(one.why, []).append(f"{one.name} (then {one.then})" if one.then else one.name)
+    for why, names in reasons.items():
+        more = f" and {len(names) - top} more" if len(names) > top else ""
+        lines.append(f"not compared, as {why}: {', '.join(names[:top])}{more}")
     return lines
 
 

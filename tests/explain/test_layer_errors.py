@@ -153,6 +153,24 @@ def test_a_damaged_archive_is_one_error_that_names_the_file(tmp_path, content):
         read_samples(tmp_path / "data.npz", made_graph(), 3)
 
 
+def test_a_lone_array_is_one_error_that_names_the_file(tmp_path):
+    np.save(tmp_path / "data.npy", np.zeros((3, 4), np.float32))
+    with pytest.raises(DataError, match=r"data\.npy"):
+        read_samples(tmp_path / "data.npy", made_graph(), 3)
+
+
+def test_a_layer_that_the_other_file_folds_is_said_to_be_in_the_next(files):
+    folder, _ = files
+    # the product of both matrices is one layer there
+    nodes = [("MatMul", ["x", "both"], "b", {}), ("Relu", ["b"], "c", {})]
+    (folder / "folded.onnx").write_bytes(onnx_file(nodes, {"both": FIRST @ SECOND}))
+    layers = {one.name: one for one in explain(folder / "folded.onnx", folder / "float.onnx").errors.layers}
+    assert layers["a"].sqnr_db is None
+    assert layers["a"].why == "the other file has none of this name, nor of this kind and shape at its place"
+    assert layers["a"].then == "b"
+    assert layers["b"].sqnr_db > 100
+
+
 def test_pickled_objects_are_refused(tmp_path):
     np.savez(tmp_path / "data.npz", x=np.array([{"a": 1}], object))
     with pytest.raises(DataError, match=r"data\.npz"):

@@ -75,7 +75,7 @@ def test_the_layer_with_outliers_is_named_and_keeping_it_mends_the_file(request,
     assert found.files[1].layers == (name,)
     assert ratios[1] > 25
     # one kernel in float is three bytes a weight more, and what the graph needs to convert around it
-    assert 3 * WIDTH**2 * 0.9 < found.files[1].bytes - found.files[0].bytes < 3 * WIDTH**2 * 1.1
+    assert 3 * WIDTH**2 * 0.85 < found.files[1].bytes - found.files[0].bytes < 3 * WIDTH**2 * 1.05
     assert written.stat().st_size == found.files[1].bytes
     assert seen[0][0] == 0
     assert seen[-1][0] == seen[-1][1]
