@@ -93,8 +93,8 @@ def match(reference: Graph, other: Graph) -> Matching:
     used = set(taken.values())
     left = [node for node in wanted if node.name not in taken]
     offered = [each for each in other.nodes if is_layer(each) and _is_main(other, each) and each.name not in used]
-    keys = [[_key(graph, node) for node in nodes] for graph, nodes in ((reference, left), (other, offered))]
-    for block in SequenceMatcher(None, *keys, autojunk=False).get_matching_blocks():
+    wanted_keys, offered_keys = [_key(reference, node) for node in left], [_key(other, node) for node in offered]
+    for block in SequenceMatcher(None, wanted_keys, offered_keys, autojunk=False).get_matching_blocks():
         for step in range(block.size):
             taken[left[block.a + step].name] = offered[block.b + step].name
     pairs = tuple((node, node.name, _settled(other, taken[node.name])) for node in wanted if node.name in taken)

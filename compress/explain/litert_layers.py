@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from compress.errors import CompressError
 from compress.explain.layers import is_layer, source
 from compress.quantization.tflite_names import without_names
-from compress.runtime.graph import Graph
+from compress.runtime.graph import Graph, Node
 from compress.runtime.tflite import read_graph
 
 PRECISIONS = ("int8", "dynamic_range")
@@ -30,8 +30,9 @@ class LiteRTLayers:
         self._ranges: dict[str, Any] | None = None
         graph = read_graph(content)
         self._computed = {f"t{each.place}" for each in graph.tensors.values() if each.storage is None}
-        self._scopes = {node.name: f"t{graph.tensors[node.name].place}" for node in weighted_layers(graph)}
-        self.layers = tuple(self._scopes)
+        nodes = weighted_layers(graph)
+        self._scopes = {node.name: f"t{graph.tensors[node.name].place}" for node in nodes}
+        self.layers = {node.name: node.op for node in nodes}
 
     def calibrate(self, runs: Iterable[tuple[NDArray[Any], ...]]) -> None:
         """Take each tensor's smallest and largest value over `runs`, once for every file that is written."""
@@ -86,7 +87,7 @@ class LiteRTLayers:
         return without_names(bytes(done.quantized_model))
 
 
-def weighted_layers(graph: Graph) -> list[Any]:
+def weighted_layers(graph: Graph) -> list[Node]:
     """Return the operations that read a float kernel: a constant of two or more axes, behind whatever stores it."""
     return [node for node in graph.nodes if is_layer(node) and any(_is_kernel(graph, each) for each in node.inputs)]
 

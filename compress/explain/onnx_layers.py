@@ -1,7 +1,7 @@
 """Quantize chosen layers of a float .onnx file with ONNX Runtime's quantizers, which select nodes by name.
 
 As `compress.quantization.onnxruntime` does it: prepared once, QDQ form, signed, weights per channel. The ranges of the
-activations are kept in the quantizer's own cache, so that only the first file needs the samples.
+activations are taken once, for every file that is written.
 """
 
 from __future__ import annotations
@@ -46,10 +46,9 @@ class ONNXLayers:
         nodes = weighted_layers(read_graph(model.SerializeToString()))
         if precision != "int8":  # a Gemm is split into a MatMul and an Add first
             nodes = [node for node in nodes if node.op in IntegerOpsRegistry or node.op == "Gemm"]
-        self.layers = tuple(node.name for node in nodes)
+        self.layers = {node.name: node.op for node in nodes}
         self._gemms = {node.name for node in nodes if node.op == "Gemm"}
         self._inputs = [value.name for value in model.graph.input]
-        self._runs: list[tuple[NDArray[Any], ...]] = []
         self._ranges: Any = None
 
     def calibrate(self, runs: Iterable[tuple[NDArray[Any], ...]]) -> None:

@@ -123,11 +123,10 @@ def sweep(
         whole = process.keeping(())
         step()
         swept = _screened(model, runtime, given, process, limit, deadline_s)
-        ops = {node.name: node.op for node in graph.nodes}
         alone = []
         for layer in swept:
             found = process.only(layer)
-            alone.append(Alone(layer, ops.get(layer, ""), sqnr_db(found.noise), found.correct))
+            alone.append(Alone(layer, process.layers[layer], sqnr_db(found.noise), found.correct))
             step()
         alone.sort(key=lambda one: math.inf if one.sqnr_db is None else one.sqnr_db)
         files = [_kept((), whole)]
@@ -185,7 +184,7 @@ def _screened(
 ) -> tuple[str, ...]:
     """Return the layers to sweep: all, or those whose error grows most where everything is quantized."""
     if len(process.layers) <= limit:
-        return process.layers
+        return tuple(process.layers)
     with tempfile.TemporaryDirectory(prefix="compress-sweep-") as folder:
         whole = Path(folder) / f"whole{model.suffix}"
         whole.write_bytes(process.content(()))

@@ -51,16 +51,19 @@ class SweepProcess:
         self._start = (str(model), runtime, precision, samples)
 
     def __enter__(self) -> SweepProcess:
-        self.layers: tuple[str, ...] = ()
+        self.layers: dict[str, str] = {}
         try:
             self.layers, self.reference = self._ask(_open, *self._start)
         except BaseException:
-            self.__exit__()
+            self._end(at_once=True)
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for process in list((self._pool._processes or {}).values()):
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._end(at_once=kind is not None)
+
+    def _end(self, *, at_once: bool) -> None:
+        for process in list((self._pool._processes or {}).values()) if at_once else ():
             process.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -92,8 +95,8 @@ _STATE: dict[str, Any] = {}
 """What the child keeps between two questions: the engine, the samples, the float file's outputs."""
 
 
-def _open(model: str, runtime: str, precision: str, samples: Samples) -> tuple[tuple[str, ...], Written]:
-    """Load the file in this process; return its layers and what it is itself."""
+def _open(model: str, runtime: str, precision: str, samples: Samples) -> tuple[dict[str, str], Written]:
+    """Load the file in this process; return its layers with their operators, and what it is itself."""
     content = Path(model).read_bytes()
     with _quietly(model):
         outputs = _outputs(content, runtime, samples.feeds)

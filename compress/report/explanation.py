@@ -66,9 +66,9 @@ def _tensors(found: Explanation, top: int) -> Table:
         sums = [sum(one.weight_bytes for one in rest), sum(one.scale_bytes + one.index_bytes for one in rest)]
         share = f"{sum(one.share for one in rest):.1%}"
         table.add_row(f"{len(rest)} more tensors", *blank, *(f"{each:,}" for each in sums), share)
-    scales = found.by_kind["scales"] - sum(one.scale_bytes for one in found.tensors)
-    if scales:
-        table.add_row("activations", *blank, "", f"{scales:,}", f"{scales / found.bytes:.1%}")
+    others = found.by_kind["scales"] - sum(one.scale_bytes for one in found.tensors)
+    if others:
+        table.add_row("activations", *blank, "", f"{others:,}", f"{others / found.bytes:.1%}")
     metadata = found.by_kind["metadata"]
     table.add_row("graph and names", *blank, f"{metadata:,}", "", f"{metadata / found.bytes:.1%}")
     return table

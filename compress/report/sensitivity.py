@@ -26,9 +26,9 @@ def print_sensitivity(console: Console, found: Sensitivity, top: int = TOP) -> N
         console.print(f"{len(found.unswept)} layers were not swept: their errors grow least when all is quantized")
     console.print("\nfiles that were built and measured, the worst layers kept in float")
     files = new_table("kept in float", "bytes", "output", *right)
-    for one in found.files:
-        name = f"+ {one.layers[-1]}" if one.layers else "none"
-        files.add_row(name, f"{one.bytes:,}", decibels(one.sqnr_db), *_right(one.correct, found, labelled))
+    for each in found.files:
+        name = f"+ {each.layers[-1]}" if each.layers else "none"
+        files.add_row(name, f"{each.bytes:,}", decibels(each.sqnr_db), *_right(each.correct, found, labelled))
     console.print(files)
     console.print(f"\n{advice(found)}")
 

@@ -53,5 +53,5 @@ def _dtype(code: int) -> str:
     if code == TensorProto.UNDEFINED:
         return ""
     if code in (TensorProto.INT4, TensorProto.UINT4, TensorProto.BFLOAT16):
-        return TensorProto.DataType.Name(code).lower()
+        return str(TensorProto.DataType.Name(code)).lower()
     return str(helper.tensor_dtype_to_np_dtype(code))

@@ -47,7 +47,9 @@ def main(folder: Path) -> None:
                 differs[number] = "it holds NaN or infinity"
             else:
                 sums[number] += np.square(exact).sum(), np.square(answer - exact).sum()
-    result = [vars(TensorNoise(*row, each)) for row, each in zip(sums.tolist(), differs, strict=True)]
+    result = [
+        vars(TensorNoise(signal, noise, why)) for (signal, noise), why in zip(sums.tolist(), differs, strict=True)
+    ]
     # the rename is the worker's last word: a result that exists is whole
     (folder / "result.json.part").write_text(json.dumps(result))
     os.replace(folder / "result.json.part", folder / "result.json")

@@ -125,7 +125,8 @@ def weight_readers(content: bytes) -> dict[str, Callable[[], NDArray[np.float32]
 
     What they return and raise is what `read_weights` does.
     """
-    file, constants = LiteRTFile(content), {}
+    file = LiteRTFile(content)
+    constants: dict[str, Callable[[], NDArray[np.float32]]] = {}
     for index, graph in enumerate(file.subgraphs):
         for tensor, name in zip(graph.tensors, tensor_names(graph, index), strict=True):
             run = file.buffers[tensor.buffer]

@@ -1,9 +1,14 @@
 """The layer whose weights hold an outlier is the one to keep in float, and keeping it mends the output."""
 
+import os
+import time
+
 import numpy as np
 import pytest
 
+from compress.errors import RuntimeCrash
 from compress.explain.sensitivity import Kept, advise, sweep
+from compress.explain.sweep_process import SweepProcess
 from tests.explain.graphs import onnx_file
 
 WIDTH, LAYERS, WORST = 48, 4, 2
@@ -108,3 +113,16 @@ def files(*ratios):
 )
 def test_the_advice_is_the_fewest_layers_that_gain_most(ratios, layers):
     assert advise(files(*ratios)) == layers
+
+
+@pytest.mark.parametrize(
+    ("kill", "argument", "said"), [(os._exit, 3, "quantized and ran it died"), (time.sleep, 60, "no answer within 1 s")]
+)
+def test_a_sweep_whose_process_dies_or_hangs_is_one_error_that_names_the_file(
+    monkeypatch, onnx_model, kill, argument, said
+):
+    monkeypatch.setattr(
+        SweepProcess, "only", lambda self, _: (setattr(self, "_deadline_s", 1), self._ask(kill, argument))
+    )
+    with pytest.raises(RuntimeCrash, match=rf"model\.onnx: .*{said}"):
+        sweep(onnx_model, None, samples=2, precision="dynamic_range")
