@@ -23,6 +23,8 @@ _INTEGER_FORMS = {
     "com.microsoft.MatMulIntegerToFloat": "MatMul",
 }  # fmt: skip
 
+_SATURATING = frozenset({"SOFTMAX", "LOGISTIC", "Softmax", "Sigmoid"})
+
 ROLES = {
     **dict.fromkeys(
         ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "CONV_3D", "BATCH_MATMUL"), ("weights", "bias")
@@ -64,6 +66,16 @@ def source(graph: Graph, name: str) -> str:
             break
         name = writer.inputs[0]
     return name
+
+
+def telling(graph: Graph) -> str:
+    """Return the tensor whose error tells most: the first output, or what a softmax or sigmoid that ends there reads.
+
+    These saturate: scores that are far off still give probabilities that hardly differ.
+    """
+    end = source(graph, graph.outputs[0])
+    writer = graph.writers.get(end)
+    return writer.inputs[0] if writer is not None and writer.op in _SATURATING else graph.outputs[0]
 
 
 def uses(graph: Graph, name: str) -> list[tuple[Node, int]]:

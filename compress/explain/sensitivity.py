@@ -16,6 +16,7 @@ from typing import Any
 from compress.errors import CompressError
 from compress.explain.explanation import finite, runtime_of
 from compress.explain.layer_errors import layer_errors, sqnr_db
+from compress.explain.layers import telling
 from compress.explain.samples import Samples, noise, read_samples
 from compress.explain.sweep_process import SweepProcess, Written
 from compress.measure.classification import SQNR_CEILING_DB
@@ -33,7 +34,7 @@ LAYERS, KEEP = 40, 5
 
 @dataclass(frozen=True)
 class Alone:
-    """A layer quantized alone: the SQNR of the output then, in dB, and correct answers where there are labels."""
+    """A layer quantized alone: the SQNR of the result then, in dB, and correct answers where there are labels."""
 
     layer: str
     op: str
@@ -56,7 +57,7 @@ class Sensitivity:
     """A sweep: `alone` is ranked, the most sensitive first; ``files`` keep none, one, two... of them in float.
 
     ``advised`` is how many layers to keep, 0 where keeping any gains less than `WORTH_DB`. ``unswept`` are layers that
-    were left out, as they lose least in the quantized file.
+    were left out, as they lose least in the quantized file. ``measured`` is the tensor that all ratios are of.
     """
 
     file: str
@@ -69,6 +70,7 @@ class Sensitivity:
     files: tuple[Kept, ...]
     advised: int
     unswept: tuple[str, ...] = ()
+    measured: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the sweep as JSON has it; an infinite ratio (no error at all) is the string ``inf``."""
@@ -151,6 +153,7 @@ def sweep(
             tuple(files),
             advised,
             tuple(name for name in process.layers if name not in swept),
+            telling(graph) if telling(graph) not in graph.outputs else "output",
         )
 
 

@@ -17,16 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import CompressError, ModelFileError, RuntimeCrash
+from compress.explain.layers import telling
 from compress.explain.samples import Samples, split
 from compress.runtime.isolation import DEADLINE_S
 from compress.runtime.parent import end_with_parent
+from compress.runtime.session import read_graph
 from compress.runtime.side_by_side import TensorNoise
-from compress.runtime.taps import open_outputs
+from compress.runtime.taps import open_taps
 
 
 @dataclass(frozen=True)
 class Written:
-    """A file that was written and run: its size, its first output's noise, and how many samples it got right.
+    """A file that was written and run: its size, the noise of its `telling` tensor, and how many samples it got right.
 
     ``correct`` is None without labels.
     """
@@ -133,7 +135,7 @@ def _measure(how: str, which: Any) -> Written:
 
 
 def _outputs(content: bytes, runtime: str, feeds: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
-    session = open_outputs(content, runtime)
+    session = open_taps(content, runtime, [telling(read_graph(content, runtime))], fused=True)
     return [session.run([np.asarray(each) for each in run])[0].copy() for run in split(feeds, len(feeds[0]))]
 
 

@@ -15,8 +15,9 @@ def print_sensitivity(console: Console, found: Sensitivity, top: int = TOP) -> N
     console.print(f"{found.file}: {found.float_bytes:,} bytes, {found.precision}, on {found.samples}\n")
     labelled = found.float_correct is not None
     right = ("right",) if labelled else ()
-    console.print("each layer quantized alone, the most sensitive first (SQNR of the output, dB)")
-    table = new_table("layer", "operator", "output", *right, left=2)
+    at = "the output" if found.measured == "output" else f"{found.measured}, which a last softmax or sigmoid reads"
+    console.print(f"each layer quantized alone, the most sensitive first (SQNR of {at}, dB)")
+    table = new_table("layer", "operator", "SQNR", *right, left=2)
     for one in found.alone[:top]:
         table.add_row(one.layer, one.op, decibels(one.sqnr_db), *_right(one.correct, found, labelled))
     console.print(table)
@@ -25,7 +26,7 @@ def print_sensitivity(console: Console, found: Sensitivity, top: int = TOP) -> N
     if found.unswept:
         console.print(f"{len(found.unswept)} layers were not swept: their errors grow least when all is quantized")
     console.print("\nfiles that were built and measured, the worst layers kept in float")
-    files = new_table("kept in float", "bytes", "output", *right)
+    files = new_table("kept in float", "bytes", "SQNR", *right)
     for each in found.files:
         name = f"+ {each.layers[-1]}" if each.layers else "none"
         files.add_row(name, f"{each.bytes:,}", decibels(each.sqnr_db), *_right(each.correct, found, labelled))

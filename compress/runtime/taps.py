@@ -27,21 +27,11 @@ class Taps(Protocol):
         ...
 
 
-def open_outputs(content: bytes, runtime: str) -> Taps:
-    """Return a session on a file's `content` that reads its outputs, and computes as the runtime does in earnest.
-
-    Raises `ModelFileError` when the file does not load.
-    """
-    prepare(runtime)
-    graph = read_graph(content, runtime)
-    kind = _LiteRTTaps if runtime == "litert" else _ONNXTaps
-    return kind(content, graph, graph.outputs, inside=False)
-
-
-def open_taps(content: bytes, runtime: str, names: Sequence[str]) -> Taps:
+def open_taps(content: bytes, runtime: str, names: Sequence[str], *, fused: bool = False) -> Taps:
     """Return a session on a file's `content` that reads the tensors called `names`, inner ones too, after each run.
 
-    Raises `ModelFileError` when the file does not load, or has no tensor of such a name.
+    A `fused` one computes as the runtime does in earnest: ONNX Runtime as far as these tensors let it, LiteRT where
+    they are outputs. Raises `ModelFileError` when the file does not load, or has no tensor of such a name.
     """
     prepare(runtime)
     graph = read_graph(content, runtime)
@@ -49,7 +39,8 @@ def open_taps(content: bytes, runtime: str, names: Sequence[str]) -> Taps:
         if name not in graph.tensors:
             raise ModelFileError(f"no tensor {name!r} in the file")
     kind = _LiteRTTaps if runtime == "litert" else _ONNXTaps
-    return kind(content, graph, names, inside=True)
+    outputs = all(name in graph.outputs for name in names)
+    return kind(content, graph, names, inside=not fused or (runtime == "litert" and not outputs))
 
 
 class _LiteRTTaps:

@@ -1,6 +1,6 @@
 """Layers of two files are the same by name where both have names, by kind, shape and order where they have none."""
 
-from compress.explain.layers import match, match_constants, source, uses
+from compress.explain.layers import match, match_constants, source, telling, uses
 from tests.explain.graphs import graph
 
 FLOAT = [("CONV_2D", ["x", "k1"], "a"), ("RELU", ["a"], "b"), ("FULLY_CONNECTED", ["b", "k2"], "c")]
@@ -73,3 +73,20 @@ def test_a_constant_is_followed_through_conversions_both_ways():
     made = graph(nodes, [("w", "float32", (4, 4))])
     assert source(made, "v") == "w"
     assert [(node.name, position) for node, position in uses(made, "w")] == [("y", 1)]
+
+
+def test_the_error_that_tells_is_of_what_a_last_softmax_reads():
+    nodes = [("Gemm", ["x", "w"], "scores"), ("Softmax", ["scores"], "y")]
+    assert telling(graph(nodes, [("w", "float32", (4, 4))])) == "scores"
+    rounded = [
+        *nodes[:1],
+        ("QuantizeLinear", ["scores"], "q"),
+        ("DequantizeLinear", ["q"], "v"),
+        ("Softmax", ["v"], "p"),
+    ]
+    ends = [("QuantizeLinear", ["p"], "codes"), ("DequantizeLinear", ["codes"], "y")]
+    assert telling(graph([*rounded, *ends], [("w", "float32", (4, 4))])) == "v"
+
+
+def test_the_error_that_tells_is_the_output_where_nothing_saturates():
+    assert telling(graph([("Gemm", ["x", "w"], "y")], [("w", "float32", (4, 4))])) == "y"
