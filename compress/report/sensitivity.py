@@ -40,8 +40,8 @@ def advice(found: Sensitivity) -> str:
     if not found.advised:
         best = max((one.sqnr_db or 0.0) for one in found.files)
         return (
-            f"quantize all: keeping the worst {len(found.files) - 1} layers in float gains less than {WORTH_DB:g} dB "
-            f"({decibels(base.sqnr_db)} -> {decibels(best)})"
+            f"quantize all: keeping the worst layers in float (up to {len(found.files) - 1}) gains "
+            f"less than {WORTH_DB:g} dB ({decibels(base.sqnr_db)} -> {decibels(best)})"
         )
     return (
         f"keep {', '.join(chosen.layers)} in float: {decibels(base.sqnr_db)} -> {decibels(chosen.sqnr_db)} dB "

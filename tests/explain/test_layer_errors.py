@@ -175,3 +175,23 @@ def test_pickled_objects_are_refused(tmp_path):
     np.savez(tmp_path / "data.npz", x=np.array([{"a": 1}], object))
     with pytest.raises(DataError, match=r"data\.npz"):
         read_samples(tmp_path / "data.npz", made_graph(), 3)
+
+
+def test_a_litert_layer_is_off_by_what_its_kernel_is(tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    from tests.runtime.tflite_builder import Builder
+
+    for name, kernel in (("float", SECOND), ("off", SECOND + np.float32(0.1))):
+        builder = Builder()
+        ends = [builder.tensor((1, 4)) for _ in range(3)]
+        builder.dense((ends[0], builder.constant(FIRST), -1), (ends[1],))
+        builder.dense((ends[1], builder.constant(kernel), -1), (ends[2],))
+        (tmp_path / f"{name}.tflite").write_bytes(builder.finish((ends[0],), (ends[2],)))
+    x = rng.normal(size=(6, 4)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=x)
+    found = explain(tmp_path / "off.tflite", tmp_path / "float.tflite", tmp_path / "data.npz").errors
+    hidden = x @ FIRST.T
+    assert [one.sqnr_db for one in found.layers] == [
+        np.inf,
+        pytest.approx(ratio_db(hidden @ SECOND.T, hidden @ (SECOND + np.float32(0.1)).T), abs=1e-3),
+    ]
