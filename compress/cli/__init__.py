@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from compress.cli import accept, compare, coverage, doctor, gc, history, inspect, runs
+from compress.cli import accept, compare, coverage, doctor, explain, gc, history, inspect, runs, sensitivity
 from compress.errors import CompressError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -32,6 +32,8 @@ COMMANDS = (
     gc.gc,
     doctor.doctor,
     inspect.inspect,
+    explain.explain,
+    sensitivity.sensitivity,
     coverage.coverage,
 )
 for command in COMMANDS:

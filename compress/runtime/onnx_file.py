@@ -21,7 +21,7 @@ from compress.runtime.multiply_adds import Operation, Shape
 _GRAPH_DTYPES = frozenset({"int32", "int64", "bool", "str", "object", "uint64", "uint32"})
 """Constants of these types that nothing dequantizes are shapes, axes or permutations."""
 
-_OPERANDS: dict[str, tuple[tuple[int, int, int], ...]] = {
+OPERANDS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "QuantizeLinear": ((0, 1, 2),),
     "DequantizeLinear": ((0, 1, 2),),
     "MatMulInteger": ((0, -1, 2), (1, -1, 3)),
@@ -47,7 +47,8 @@ class _Uses:
     """A scale or zero point -> whether what it scales is an activation."""
 
 
-def _parse(content: bytes) -> Any:
+def parse(content: bytes) -> Any:
+    """Return the checked ``ModelProto`` in `content`. Raises `ModelFileError` when it is not whole, or not one file."""
     try:
         import onnx
     except ImportError as error:
@@ -60,7 +61,7 @@ def _parse(content: bytes) -> Any:
         raise ModelFileError(
             f"not a whole ONNX file ({len(content)} bytes): {reason}; check the path, or export the model again"
         ) from error
-    for graph in _graphs(model.graph):
+    for graph in graphs(model.graph):
         for tensor in graph.initializer:
             if tensor.data_location == onnx.TensorProto.EXTERNAL:
                 raise ModelFileError(
@@ -69,18 +70,19 @@ def _parse(content: bytes) -> Any:
     return model
 
 
-def _graphs(graph: Any) -> Iterator[Any]:
+def graphs(graph: Any) -> Iterator[Any]:
+    """Yield `graph` and those inside its nodes' attributes, outermost first."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
                 if inner.node or inner.output:
-                    yield from _graphs(inner)
+                    yield from graphs(inner)
 
 
 def op_counts(content: bytes) -> dict[str, int]:
     """Return how often each ONNX operation occurs, ``{"Conv": 1}``, over all graphs; contributed ones with domain."""
-    nodes = [node for graph in _graphs(_parse(content).graph) for node in graph.node]
+    nodes = [node for graph in graphs(parse(content).graph) for node in graph.node]
     counts = Counter(f"{node.domain}.{node.op_type}" if node.domain else node.op_type for node in nodes)
     return dict(sorted(counts.items()))
 
@@ -92,7 +94,7 @@ def operations(content: bytes) -> list[Operation]:
     """
     from onnx import inliner, shape_inference
 
-    model = inliner.inline_local_functions(_parse(content))
+    model = inliner.inline_local_functions(parse(content))
     constants = {tensor.name for tensor in model.graph.initializer}
     for value in model.graph.input:
         dimensions = value.type.tensor_type.shape.dim
@@ -100,7 +102,7 @@ def operations(content: bytes) -> list[Operation]:
             dimensions[0].dim_value = 1
     shapes: dict[str, Shape] = {}
     nodes = []
-    for graph in _graphs(shape_inference.infer_shapes(model, data_prop=True).graph):
+    for graph in graphs(shape_inference.infer_shapes(model, data_prop=True).graph):
         shapes.update({tensor.name: tuple(tensor.dims) for tensor in graph.initializer})
         nodes.extend(graph.node)
         for value in (*graph.input, *graph.output, *graph.value_info):
@@ -120,22 +122,13 @@ def operations(content: bytes) -> list[Operation]:
 
 def read_parts(content: bytes) -> tuple[Part, ...]:
     """Return what every byte of an .onnx file is; see `compress.runtime.session.read_parts`."""
-    model = _parse(content)
-    tensors: dict[str, Any] = {}
-    sparse: list[Any] = []
-    nodes: list[Any] = []
-    for graph in _graphs(model.graph):
-        tensors.update({tensor.name: tensor for tensor in graph.initializer})
-        sparse.extend(graph.sparse_initializer)
-        nodes.extend(graph.node)
-    for node in nodes:
-        for attribute in node.attribute:
-            if node.op_type == "Constant" and attribute.name == "value":
-                tensors[node.output[0]] = attribute.t
+    model = parse(content)
+    tensors, nodes = constants(model)
+    sparse = [tensor for graph in graphs(model.graph) for tensor in graph.sparse_initializer]
     uses = _uses(nodes, tensors)
     weights, scales = [], []
     for name, tensor in tensors.items():
-        values, stored = _values(tensor), _stored_bytes(tensor)
+        values, stored = values_of(tensor), _stored_bytes(tensor)
         if name in uses.scales:
             label = f"activation:{name}" if uses.scales[name] else name
             zeros = int(np.count_nonzero(values == 0))
@@ -144,7 +137,7 @@ def read_parts(content: bytes) -> tuple[Part, ...]:
             zeros = int(np.count_nonzero(values == _zero_point(uses, name, tensors, values)))
             weights.append(Part(name, "weights", str(values.dtype), values.size, stored, zeros, values.shape))
     for tensor in sparse:
-        values, indices = _values(tensor.values), _values(tensor.indices)
+        values, indices = values_of(tensor.values), values_of(tensor.indices)
         name = tensor.values.name
         stored = _stored_bytes(tensor.values)
         weights.append(Part(name, "weights", str(values.dtype), values.size, stored, 0, tuple(tensor.dims)))
@@ -156,12 +149,26 @@ def read_parts(content: bytes) -> tuple[Part, ...]:
     return (*weights, *scales, Part("metadata", "metadata", "uint8", rest, rest))
 
 
+def constants(model: Any) -> tuple[dict[str, Any], list[Any]]:
+    """Return the constants of all graphs by name, initializers and Constant nodes, and the nodes."""
+    tensors: dict[str, Any] = {}
+    nodes: list[Any] = []
+    for graph in graphs(model.graph):
+        tensors.update({tensor.name: tensor for tensor in graph.initializer})
+        nodes.extend(graph.node)
+    for node in nodes:
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.name == "value":
+                tensors[node.output[0]] = attribute.t
+    return tensors, nodes
+
+
 def _uses(nodes: list[Any], tensors: dict[str, Any]) -> _Uses:
     uses = _Uses()
     dynamic_scales = {node.output[1] for node in nodes if node.op_type == "DynamicQuantizeLinear"}
     for node in nodes:
         inputs = dict(enumerate(node.input))
-        for value, scale, zero_point in _OPERANDS.get(node.op_type, ()):
+        for value, scale, zero_point in OPERANDS.get(node.op_type, ()):
             held = inputs.get(value, "") in tensors
             if held and node.op_type != "QuantizeLinear":
                 uses.quantized[inputs[value]] = inputs.get(zero_point, "")
@@ -175,7 +182,8 @@ def _uses(nodes: list[Any], tensors: dict[str, Any]) -> _Uses:
     return uses
 
 
-def _values(tensor: Any) -> NDArray[Any]:
+def values_of(tensor: Any) -> NDArray[Any]:
+    """Return the values of a ``TensorProto``. Raises `ModelFileError` that names it when they do not fit its shape."""
     from onnx import numpy_helper
 
     try:
@@ -199,7 +207,7 @@ def _zero_point(uses: _Uses, name: str, tensors: dict[str, Any], values: NDArray
     point = uses.quantized.get(name, "")
     if point not in tensors:
         return 0
-    points = _values(tensors[point]).reshape(-1)
+    points = values_of(tensors[point]).reshape(-1)
     if points.size == 0 or np.all(points == points[0]):
         return int(points[0]) if points.size else 0
     axes = [axis for axis, size in enumerate(values.shape) if size == points.size]

@@ -16,9 +16,16 @@ from numpy.typing import NDArray
 
 from compress.artifact import Part
 from compress.errors import ModelFileError
+from compress.runtime.graph import Graph
 
 ADAPTERS = {"litert": "compress.runtime.litert", "onnx": "compress.runtime.onnx", "keras": "compress.runtime.keras"}
 """Runtime name -> module with ``prepare``, ``open_session``, ``load_session``, ``read_parts`` and ``op_counts``."""
+
+_GRAPHS = {
+    "litert": ("compress.runtime.tflite", "compress.runtime.tflite"),
+    "onnx": ("compress.runtime.onnx_graph", "compress.runtime.onnx_weights"),
+}
+"""Runtime whose files hold a graph -> module with ``read_graph``, module with ``weight_readers``."""
 
 
 class Session(Protocol):
@@ -97,6 +104,29 @@ def op_counts(content: bytes, runtime: str) -> dict[str, int]:
     Raises `ModelFileError` as `read_parts` does.
     """
     return cast("dict[str, int]", _adapter(runtime).op_counts(content))
+
+
+def read_graph(content: bytes, runtime: str) -> Graph:
+    """Return who reads and writes which tensor in a model file; names are those of `read_parts`.
+
+    Raises `ModelFileError` as `read_parts` does, and for a runtime whose files hold no graph.
+    """
+    return cast("Graph", import_module(_graph_modules(runtime)[0]).read_graph(content))
+
+
+def weight_readers(content: bytes, runtime: str) -> dict[str, Callable[[], NDArray[np.float32]]]:
+    """Return a function for each constant that returns its values as floats, dequantized: ``{"dense.weights": ...}``.
+
+    Raises `ModelFileError` as `read_graph` does; a function raises it when its constant cannot be read alone.
+    """
+    found = import_module(_graph_modules(runtime)[1]).weight_readers(content)
+    return cast("dict[str, Callable[[], NDArray[np.float32]]]", found)
+
+
+def _graph_modules(runtime: str) -> tuple[str, str]:
+    if runtime not in _GRAPHS:
+        raise ModelFileError(f"a file holds a graph for the runtimes {', '.join(_GRAPHS)}, not for {runtime!r}")
+    return _GRAPHS[runtime]
 
 
 def read_content(model: Path | str | bytes) -> bytes:
