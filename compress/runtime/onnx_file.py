@@ -47,7 +47,8 @@ class _Uses:
     """A scale or zero point -> whether what it scales is an activation."""
 
 
-def _parse(content: bytes) -> Any:
+def parse(content: bytes) -> Any:
+    """Return the checked ``ModelProto`` in the content of a whole .onnx file. Raises `ModelFileError` on any other."""
     try:
         import onnx
     except ImportError as error:
@@ -80,7 +81,7 @@ def _graphs(graph: Any) -> Iterator[Any]:
 
 def op_counts(content: bytes) -> dict[str, int]:
     """Return how often each ONNX operation occurs, ``{"Conv": 1}``, over all graphs; contributed ones with domain."""
-    nodes = [node for graph in _graphs(_parse(content).graph) for node in graph.node]
+    nodes = [node for graph in _graphs(parse(content).graph) for node in graph.node]
     counts = Counter(f"{node.domain}.{node.op_type}" if node.domain else node.op_type for node in nodes)
     return dict(sorted(counts.items()))
 
@@ -92,7 +93,7 @@ def operations(content: bytes) -> list[Operation]:
     """
     from onnx import inliner, shape_inference
 
-    model = inliner.inline_local_functions(_parse(content))
+    model = inliner.inline_local_functions(parse(content))
     constants = {tensor.name for tensor in model.graph.initializer}
     for value in model.graph.input:
         dimensions = value.type.tensor_type.shape.dim
@@ -120,7 +121,7 @@ def operations(content: bytes) -> list[Operation]:
 
 def read_parts(content: bytes) -> tuple[Part, ...]:
     """Return what every byte of an .onnx file is; see `compress.runtime.session.read_parts`."""
-    model = _parse(content)
+    model = parse(content)
     tensors: dict[str, Any] = {}
     sparse: list[Any] = []
     nodes: list[Any] = []
