@@ -1,4 +1,4 @@
-"""Collect every ``claims.toml`` under the collected folders: each of its claims is a test, judged and gated as a bench is.
+"""Collect every ``claims.toml`` under the collected folders: its claims are tests, judged and gated as benches are.
 
 Subjects of the file are made when the run begins; nothing of a model is loaded to collect it.
 """
@@ -15,7 +15,6 @@ import pytest
 from compress.claims.claim import claim
 from compress.claims.claims_toml import FILE_NAME, ClaimsFile, OwnClaim, load_claims
 from compress.errors import ClaimError, CompressError
-from compress.own.measures import MEASURES
 
 if TYPE_CHECKING:
     from compress.subject import Subject
@@ -64,6 +63,8 @@ def check_recipes(found: ClaimsFile) -> None:
 
 def bench_of(found: ClaimsFile, own: OwnClaim) -> Callable[..., Any]:
     """Return the bench that measures `own`, its claim attached."""
+    from compress.own.measures import MEASURES
+
     measure = MEASURES[own.metric]
 
     @claim(f"{found.path.name}/{own.name}", own.bound, kind="budget")
@@ -83,7 +84,7 @@ def collector(path: Path, parent: pytest.Collector) -> ClaimsCollector | None:
 
 def own_subjects(config: pytest.Config) -> list[Subject]:
     """Return the subjects of the claims files that were collected. Raises `ClaimError` when two have one name."""
-    from compress.own import own_subject
+    from compress.own import DataOptions, own_subject
 
     named: dict[str, Path] = {}
     subjects = []
@@ -91,5 +92,6 @@ def own_subjects(config: pytest.Config) -> list[Subject]:
         for one in found.subjects.values():
             if (other := named.setdefault(one.name, path)) != path:
                 raise ClaimError(f"{path}: subject {one.name!r} is in {other} too; rename one of them")
-            subjects.append(own_subject(one.model, one.data, metric=one.metric or None, name=one.name))
+            options = DataOptions(**one.options)
+            subjects.append(own_subject(one.model, one.data, metric=one.metric or None, name=one.name, options=options))
     return subjects

@@ -11,7 +11,7 @@ import math
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -21,17 +21,29 @@ from compress.claims.bound import Bound
 from compress.errors import ClaimError
 
 FILE_NAME = "claims.toml"
+DATA_OPTIONS = ("scaling", "image_size", "samples", "seed")
+_WORDS = {
+    "object": "a table",
+    "array": "[[tables]]",
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+}
 _HEADER = re.compile(r"\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
 
 
 @dataclass(frozen=True)
 class OwnSubject:
-    """A model of one's own as the file has it: paths are absolute, `metric` is empty where the file leaves it open."""
+    """A model of one's own as the file has it: paths are absolute, `metric` is empty where the file leaves it open.
+
+    ``options`` are those of the data that the file gives: scaling, image_size, samples, seed.
+    """
 
     name: str
     model: Path
     data: str
     metric: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,13 @@ def load_claims(path: Path) -> ClaimsFile:
         raise ClaimError(f"{path}: is no TOML: {error}") from error
     _check(path, text, document)
     subjects = {
-        name: OwnSubject(name, path.parent / one["model"], _data(path.parent, one["data"]), one.get("metric", ""))
+        name: OwnSubject(
+            name,
+            path.parent / one["model"],
+            _data(path.parent, one["data"]),
+            one.get("metric", ""),
+            {key: one[key] for key in DATA_OPTIONS if key in one},
+        )
         for name, one in document["subject"].items()
     }
     claims: dict[str, OwnClaim] = {}
@@ -141,8 +159,16 @@ def _said(error: Any, unknown: list[str]) -> str:
     if error.validator == "enum":
         return f"{name} must be one of {', '.join(error.validator_value)}, got {error.instance!r}"
     if error.validator == "type":
-        words = {"object": "a table", "array": "[[tables]]", "string": "a text", "number": "a number"}
+        words = {
+            "object": "a table",
+            "array": "[[tables]]",
+            "string": "a text",
+            "number": "a number",
+            "integer": "a whole number",
+        }
         return f"{name} must be {words[error.validator_value]}, got {error.instance!r}"
+    if error.validator == "minimum":
+        return f"{name} must be at least {error.validator_value}, got {error.instance!r}"
     return f"{name} must not be empty"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from compress.cli import accept, compare, coverage, doctor, gc, history, inspect, run, runs
+from compress.cli import accept, compare, coverage, doctor, gc, history, init, inspect, run, runs
 from compress.errors import CompressError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -25,6 +25,7 @@ def about() -> None:
 
 
 COMMANDS = (
+    init.init,
     run.run,
     runs.runs,
     history.history,

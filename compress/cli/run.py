@@ -80,41 +80,11 @@ def _about(subject: Subject, model: Path, data: str) -> dict[str, object]:
 
 
 def _measure(subject: Subject, recipes: Sequence[Recipe]) -> list[Row]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from compress.claims.claim import Unmeasured
-    from compress.errors import CompressError
+    from compress.cli.measuring import measured
     from compress.report.run_table import refused, row_of
-    from compress.workbench import Workbench
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    rows: list[Row] = []
-    workbench = Workbench([subject], quiet=True)
-    with Progress(*columns, console=Console(stderr=True, markup=False), transient=True) as progress:
-        task = progress.add_task(subject.name, total=len(recipes))
-        try:
-            for one in recipes:
-                progress.update(task, description=str(one))
-                try:
-                    rows.append(row_of(workbench.compressed(subject.name, one)))
-                except (CompressError, Unmeasured) as error:
-                    rows.append(refused(str(one), one.runtime, _line(str(error))))
-                progress.advance(task)
-        finally:
-            workbench.close()
-    return rows
-
-
-def _line(reason: str) -> str:
-    """Return the first line of a reason; a converter's own last lines follow in the error it comes from."""
-    return (reason.strip().splitlines() or ["no reason was given"])[0]
+    with measured(subject, recipes) as found:
+        return [refused(str(one), one.runtime, cell) if isinstance(cell, str) else row_of(cell) for one, cell in found]
 
 
 def _write(path: Path, text: str) -> None:
