@@ -32,9 +32,10 @@ from filelock import FileLock
 
 from compress.artifact import FORMATS, Artifact, sha256_of
 from compress.claims.fingerprint import library_versions
-from compress.errors import CompressError, RuntimeCrash
+from compress.errors import CompressError, RecipeError, RuntimeCrash
 from compress.kept import Kept, SharedModel
 from compress.measure.size import gzip_bytes
+from compress.model_file import ModelFile
 from compress.quantization.conversion import sharing
 from compress.recipe import Recipe, format_step
 from compress.runtime.parent import end_with_parent
@@ -59,7 +60,7 @@ def _source_digest(package: Path) -> str:
     files = [
         *sorted(package.glob("*.py")),
         *(file for other in _CALLED.get(package.name, ()) for file in sorted((here / other).glob("*.py"))),
-        *(here / name for name in ("step.py", "subject.py", "training.py", "distillation.py")),
+        *(here / name for name in ("step.py", "subject.py", "model_file.py", "training.py", "distillation.py")),
     ]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
@@ -184,8 +185,12 @@ def _build(store: Store, subject: Subject, recipe: Recipe, kept: Kept) -> Artifa
     data, given = kept.given(subject)
     source, compress_time_s = given, 0.0
     if recipe.transforms:
+        model = given.model
+        if isinstance(model, ModelFile):
+            first = format_step(recipe.transforms[0])
+            raise RecipeError(f"{first} needs a Keras model (.keras or .h5), and {model.path} is a {model.format} one")
         key = _key(subject, recipe.transforms, "model")
-        source = kept.changed(key, lambda: _after(store, subject, recipe.transforms, given.model, data))
+        source = kept.changed(key, lambda: _after(store, subject, recipe.transforms, model, data))
         given.check(str(recipe))
         compress_time_s = source.time_s
     spared_s, started = source.conversions.spared_s, time.perf_counter()

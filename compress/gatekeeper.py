@@ -88,7 +88,7 @@ class Gatekeeper:
         suite = self.suite
         if not suite.gated or suite.baseline is None or suite.baseline.ledger is None:
             return False
-        return cell.measurement.outcomes is not None and cell.name in suite.changed_files
+        return cell.measurement.was_run and cell.name in suite.changed_files
 
     def _passed_before(self, cell: Cell, policy: Policy) -> TimeComparison | None:
         """Return the comparison by which this very pair of files passed in an earlier run here, if there was one."""

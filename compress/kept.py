@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from compress.errors import CompressError
+from compress.model_file import ModelFile
 from compress.quantization.conversion import Conversions
 from compress.subject import Dataset, Subject
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class SharedModel:
     """A model that several recipes begin with, what making it took, and what their files begin with."""
 
-    model: keras.Model
+    model: keras.Model | ModelFile
     time_s: float
     conversions: Conversions = field(default_factory=Conversions)
 
@@ -33,8 +34,10 @@ class SharedModel:
             raise CompressError(f"{recipe}: a step changed the model that it was given; let it work on a clone")
 
 
-def _digest(model: keras.Model) -> str:
-    """Return a digest of the weights; of a model that is none of Keras's, of nothing."""
+def _digest(model: keras.Model | ModelFile) -> str:
+    """Return a digest of the weights, or of a file's content; of a model that is none of the two, of nothing."""
+    if isinstance(model, ModelFile):
+        return model.digest()
     digest = hashlib.sha256()
     for weight in model.get_weights() if hasattr(model, "get_weights") else ():
         digest.update(weight.tobytes())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from compress import pytest_claims_toml
 from compress.claims.claim import Verdict, limits_of
 from compress.errors import ClaimError, CompressError
 from compress.pytest_distributed import merge, share_of
@@ -23,6 +24,7 @@ from compress.pytest_judging import SCALES, claims_on, fail_gaps, fail_without_b
 from compress.pytest_run import COMPARE, DESELECTED, Run, is_whole, ledger_of, selection_of
 
 if TYPE_CHECKING:
+    from compress.subject import Subject
     from compress.suite import PrintedTable
     from compress.workbench import Cell
 
@@ -81,6 +83,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[COMPARE] = wanted
     if wanted is not None:
         config.option.benchmark_compare = None
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect a ``claims.toml``."""
+    return pytest_claims_toml.collector(file_path, parent)
+
+
+def pytest_compress_subjects(config: pytest.Config) -> list[Subject]:
+    """Hand over the subjects of the ``claims.toml`` files that were collected."""
+    return pytest_claims_toml.own_subjects(config)
 
 
 def _is_ours(item: pytest.Item) -> bool:

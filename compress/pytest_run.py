@@ -186,7 +186,7 @@ class Run:
         """Gate a cell that is new in this run, and time it for its history."""
         self.suite.measured(cell)
         self.gate(cell)
-        if cell.measurement.outcomes is not None and not self.benchmarks.skip and not self.workbench.untimed:
+        if cell.measurement.was_run and not self.benchmarks.skip and not self.workbench.untimed:
             self._time(cell)
 
     def gate(self, cell: Cell) -> None:

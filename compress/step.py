@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import keras
 
+    from compress.model_file import ModelFile
     from compress.subject import Dataset, Training
 
 
@@ -31,6 +32,9 @@ class Export(Protocol):
     runtimes: ClassVar[frozenset[str]]
     """Target runtimes the step can write for, of ``litert``, ``onnx``, ``keras``."""
 
-    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
-        """Return the bytes of the file for `runtime`; `model` keeps its weights."""
+    def export(self, model: keras.Model | ModelFile, data: Dataset, *, runtime: str, seed: int) -> bytes:
+        """Return the bytes of the file for `runtime`; `model` keeps its weights, or its content.
+
+        Raises `CompressError` for a model that the step cannot write for `runtime`.
+        """
         ...

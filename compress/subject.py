@@ -14,6 +14,12 @@ from compress.errors import DataError
 if TYPE_CHECKING:
     import keras
 
+    from compress.model_file import ModelFile
+
+
+UNLABELLED = -1
+"""The label of a sample that has none."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -21,7 +27,7 @@ class Dataset:
 
     Shapes by example: ``train_x (2000, 28, 28, 1)`` float32, ``train_y (2000,)`` int64, and the same for
     ``evaluation_x`` and ``evaluation_y``. Training samples may be trained on and calibrated with; evaluation samples
-    are only ever scored.
+    are only ever scored. Samples without a label have `UNLABELLED`: such a model can be compared with itself only.
 
     Raises `DataError` when inputs and labels differ in length, or either half is empty.
     """
@@ -39,6 +45,11 @@ class Dataset:
                 raise DataError(f"data set {self.name!r}: {half} has {len(x)} inputs and {len(y)} labels")
             x.flags.writeable = False
             y.flags.writeable = False
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether any evaluation sample has a label."""
+        return self.evaluation_y.dtype.kind not in "iu" or bool((self.evaluation_y != UNLABELLED).any())
 
     def calibration(self, samples: int = 100, seed: int = 0) -> NDArray[np.float32]:
         """Return `samples` training inputs drawn without replacement, (samples, ...); never an evaluation input.
@@ -71,7 +82,8 @@ class Training:
 class Subject:
     """A model to compress, the data it is calibrated, retrained and scored on, and how it is retrained.
 
-    ``model`` and ``data`` are module-level functions (they are called by name in another process). ``identity`` is a
+    ``model`` and ``data`` are module-level functions (they are called by name in another process), or callables that
+    can be pickled. A model that is no Keras one is a `compress.model_file.ModelFile`. ``identity`` is a
     digest of everything the two return depends on - architecture source, weight file, data file, split - cheap
     enough to be asked on every run; artifacts are cached by it. ``score`` is the subject's own quality beside right and
     wrong: from ``outputs (n, classes)`` and ``labels (n,)`` to one number a sample, higher is better. ``absent`` says
@@ -79,7 +91,7 @@ class Subject:
     """
 
     name: str
-    model: Callable[[], keras.Model]
+    model: Callable[[], keras.Model | ModelFile]
     data: Callable[[], Dataset]
     identity: Callable[[], str]
     parameters: int

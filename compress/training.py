@@ -264,6 +264,8 @@ def objective(
 
 def check_labels(data: Dataset, model: Any) -> None:
     """Raise `DataError` unless every training label has an output of `model`, of either Keras."""
+    if not data.is_labelled:
+        raise DataError(f"data set {data.name!r} has no labels, and training needs them; add y to the data")
     low, high, classes = data.train_y.min(), data.train_y.max(), model.outputs[0].shape[-1]
     if low < 0 or high >= classes:
         raise DataError(

@@ -17,11 +17,12 @@ from compress.artifact import Artifact, Part
 from compress.build import Builder, Store, build_all, find_artifact
 from compress.claims.bound import Estimate
 from compress.claims.claim import unmeasured
-from compress.claims.statistics import Paired, wilson_interval
+from compress.claims.statistics import Paired, mean_interval, wilson_interval
 from compress.errors import CompressError
 from compress.measure.classification import Outcomes
 from compress.measure.measurement import Measurement, measure_file, measure_run
 from compress.measure.metric import METRICS
+from compress.measure.scores import Scores
 from compress.recipe import Recipe
 from compress.runtime.isolation import run_isolated
 from compress.runtime.tflite import read_weights
@@ -152,16 +153,40 @@ class Cell:
         note = f"{relative:.2f} % relative; {paired.only_old} lost, {paired.only_new} gained"
         return Estimate(100 * paired.drop, 100 * low, 100 * high, "points", paired.n, note)
 
+    @property
+    def score(self) -> Estimate:
+        """Mean of the subject's own score or metric, with its t interval (95 % a side), in the score's unit."""
+        scores = self._scores()
+        low, high = mean_interval(scores.values)
+        return Estimate(scores.mean, low, high, scores.unit, len(scores.values))
+
+    @property
+    def quality(self) -> Estimate:
+        """What the subject's answers are judged by: its score where it has one, else accuracy in percent."""
+        return self.accuracy if self.measurement.scores is None else self.score
+
     def _outcomes(self) -> Outcomes:
         if self.measurement.outcomes is None:
-            raise CompressError(f"{self.name}: a Keras weight file is kept, not run; it has no accuracy")
+            self._check_run("accuracy")
+            raise CompressError(f"{self.name}: the subject's task is {self.subject.task}; it has no accuracy")
         return self.measurement.outcomes
+
+    def _scores(self) -> Scores:
+        if self.measurement.scores is None:
+            self._check_run("score")
+            raise CompressError(f"{self.name}: the subject has no score of its own")
+        return self.measurement.scores
+
+    def _check_run(self, what: str) -> None:
+        if not self.measurement.was_run:
+            raise CompressError(f"{self.name}: a Keras weight file is kept, not run; it has no {what}")
 
 
 class Workbench:
     """Builds and measures cells, each once, and remembers them in the order they were asked for.
 
-    `untimed` is a reason why times and memory are not measured, such as other processes of the same run.
+    `untimed` is a reason why times and memory are not measured, such as other processes of the same run. A `quiet` one
+    drops what frameworks print while they build.
     Raises `CompressError` when two subjects have one name.
     """
 
@@ -173,6 +198,7 @@ class Workbench:
         scale: str = "embedded",
         untimed: str = "",
         announce: Callable[[str], None] = lambda _: None,
+        quiet: bool = False,
         on_measured: Callable[[Cell], None] = lambda _: None,
     ) -> None:
         self.subjects: dict[str, Subject] = {}
@@ -182,7 +208,7 @@ class Workbench:
         self.folder = folder or cache_folder()
         self.untimed = untimed
         self.prefix = "" if scale == "embedded" else f"{scale}/"
-        self.builder = Builder(Store(self.folder / "artifacts"), announce)
+        self.builder = Builder(Store(self.folder / "artifacts"), announce, quiet=quiet)
         self.on_measured = on_measured
         self.cells: dict[str, Cell] = {}
         self._failed: dict[str, CompressError] = {}
@@ -268,7 +294,7 @@ class Workbench:
             measured = measure_file(artifact)
         else:
             labels, inputs = self.data(subject).evaluation_y, self.evaluation_file(subject)
-            measured = measure_run(artifact, inputs, labels, reference, score_of=subject.score)
+            measured = measure_run(artifact, inputs, labels, reference, score_of=subject.score, task=subject.task)
         if self.untimed:
             kept = {name: value for name, value in measured.values.items() if METRICS[name].nature not in BESIDE_OTHERS}
             measured = replace(measured, values=kept)

@@ -13,8 +13,8 @@ from compress.claims.bound import Bound, Estimate
 from compress.claims.policy import Policy
 from compress.errors import ClaimError
 
-Kind = Literal["theorem", "number", "trend", "refuted"]
-KINDS: tuple[Kind, ...] = ("theorem", "number", "trend", "refuted")
+Kind = Literal["theorem", "number", "trend", "refuted", "budget"]
+KINDS: tuple[Kind, ...] = ("theorem", "number", "trend", "refuted", "budget")
 BoundRule = Bound | Callable[..., Bound]
 Bench = TypeVar("Bench", bound=Callable[..., Any])
 
@@ -50,7 +50,8 @@ class Claim:
 
     ``theorem`` holds for any model, ``number`` is the paper's own architecture against the printed figure, ``trend``
     is an ordering shown on a smaller trained analogue, ``refuted`` means: the paper says otherwise, and the bound
-    asserts what is measured instead. Raises `ClaimError` on an unknown kind or an empty source.
+    asserts what is measured instead; ``budget`` is a team's own limit. Raises `ClaimError` on an unknown kind or an
+    empty source.
     """
 
     sources: tuple[str, ...]

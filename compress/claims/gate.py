@@ -176,7 +176,8 @@ def compare_scores(cell: str, old: Scores, new: Scores, policy: Policy = DEFAULT
     if (old.values == new.values).all():
         return []
     found = drop_of_scores(old.values, new.values, policy.confidence)
-    certain = abs(found.drop) >= policy.minimum_score_drop and (found.low > 0 or found.high < 0)
+    minimum = policy.minimum_sqnr_loss_db if new.unit == "dB" else policy.minimum_score_drop
+    certain = abs(found.drop) >= minimum and (found.low > 0 or found.high < 0)
     direction: Direction = ("worse" if found.drop > 0 else "better") if certain else "information"
     detail = (
         f"{-found.drop:+.4g} [{-found.high:+.4g}, {-found.low:+.4g}], paired bootstrap of n={len(old.values)}; "

@@ -65,6 +65,19 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def mean_interval(values: NDArray[np.float32], confidence: float = 0.95) -> tuple[float, float]:
+    """Return the limits of the mean of ``values (n,)``, each one-sided at `confidence`, by Student's t.
+
+    A single value is its own interval, as nothing tells its spread.
+    """
+    exact = values.astype(np.float64)
+    mean, n = float(exact.mean()), len(exact)
+    if n < 2:
+        return mean, mean
+    half = float(stats.t.ppf(confidence, n - 1)) * float(exact.std(ddof=1)) / math.sqrt(n)
+    return mean - half, mean + half
+
+
 @lru_cache(maxsize=4096)
 def minimum_detectable_drop(n: int, discordance: float, alpha: float = 0.01, power: float = 0.9) -> float:
     """Return the smallest true drop, as a fraction, that McNemar's test would find with probability `power`.

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from compress.cli import accept, compare, coverage, doctor, explain, gc, history, inspect, runs, sensitivity
+from compress.cli import (
+    accept,
+    compare,
+    coverage,
+    doctor,
+    explain,
+    gc,
+    history,
+    init,
+    inspect,
+    run,
+    runs,
+    sensitivity,
+)
 from compress.errors import CompressError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -25,6 +38,8 @@ def about() -> None:
 
 
 COMMANDS = (
+    init.init,
+    run.run,
     runs.runs,
     history.history,
     compare.compare,

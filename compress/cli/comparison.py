@@ -67,7 +67,7 @@ def compare_runs(
         except DataError as error:
             raise LedgerError(f"{old.run.path} or {new.run.path}: {name}: {error}; restore the file") from error
         other_file = before.get("sha256") != after.get("sha256")
-        if other_file and before.get("outcomes") is not None and after.get("outcomes") is not None:
+        if other_file and all(one.get("outcomes") or one.get("scores") for one in (before, after)):
             found.changed_files.append(name)
         slow = _slower(found, name, policy, other_file=other_file)
         judged = {change.metric for change in slow}

@@ -115,6 +115,44 @@ def score(outputs: NDArray[np.float32], labels: NDArray[np.int64], reference: ND
     )
 
 
+def is_right(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return 1 where the largest of ``outputs (n, classes)`` is the label's, else 0: ``(n,)``. Errors as `in_top`."""
+    return in_top(outputs, labels, 1)
+
+
+def in_top_5(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return 1 where the label's output is among the five largest, else 0: ``(n,)``. Errors as `in_top`."""
+    return in_top(outputs, labels, 5)
+
+
+def in_top(outputs: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Return 1 where fewer than `k` of ``outputs (n, classes)`` beat the label's, else 0: ``(n,)``.
+
+    Of equal outputs the first class counts as larger, as ``argmax`` has it; an answer that holds NaN or infinity is
+    wrong (Russakovsky et al. 2015, 4.1, for k = 5). Raises `DataError` when the shapes do not agree or a label has no
+    output.
+    """
+    check_labels(outputs, labels)
+    own = np.take_along_axis(outputs, labels[:, None], axis=1)
+    first = np.arange(outputs.shape[1]) < labels[:, None]
+    beaten_by = ((outputs > own) | ((outputs == own) & first)).sum(axis=1)
+    return np.asarray((beaten_by < k) & np.isfinite(outputs).all(axis=1), np.float64)
+
+
+def check_labels(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+    """Raise `DataError` unless there is a whole-number label below the number of classes for each row of outputs."""
+    if outputs.ndim != 2 or labels.shape != outputs.shape[:1] or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"outputs {outputs.shape} and labels {labels.shape} of {labels.dtype} do not belong together: a classifier "
+            "gives (n, classes) for whole-number labels (n,); choose another metric"
+        )
+    if len(labels) and not (labels.min() >= 0 and labels.max() < outputs.shape[1]):
+        raise DataError(
+            f"labels {labels.min()} to {labels.max()} do not fit the model's {outputs.shape[1]} outputs; classes count "
+            "from 0"
+        )
+
+
 def _pack(content: bytes) -> str:
     return base64.b85encode(zlib.compress(content, 9)).decode()
 

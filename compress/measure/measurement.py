@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compress.artifact import Artifact, Part
 from compress.measure import size
-from compress.measure.classification import SQNR_CEILING_DB, Outcomes, score
+from compress.measure.classification import SQNR_CEILING_DB, Outcomes, in_top_5, score
+from compress.measure.fidelity import fidelity, sqnr_db
 from compress.measure.scores import Scores
 from compress.runtime.isolation import run_isolated
 from compress.runtime.multiply_adds import multiply_adds
@@ -24,7 +26,8 @@ Value = float | int | dict[str, int]
 class Measurement:
     """Metric values (see `compress.measure.metric`) of one artifact, the parts of its file and per-sample outcomes.
 
-    ``outcomes`` is None for a format that is kept but not run (Keras weight files); ``outputs`` are the raw answers.
+    ``outcomes`` are a classifier's: None for other tasks, and for a format that is kept but not run (Keras weight
+    files). ``scores`` are those of the subject's own score, or metric; ``outputs`` are the raw answers.
     """
 
     artifact: Artifact
@@ -35,6 +38,11 @@ class Measurement:
     outputs: NDArray[np.float32] | None = None
     latency_samples_s: tuple[float, ...] = ()
     versions: dict[str, str] | None = None
+
+    @property
+    def was_run(self) -> bool:
+        """Whether the file was run, and so answered all the samples."""
+        return self.outcomes is not None or self.scores is not None
 
 
 def measure_file(artifact: Artifact) -> Measurement:
@@ -66,29 +74,44 @@ def measure_run(
     labels: NDArray[np.int64],
     reference_outputs: NDArray[np.float32] | None,
     *,
-    score_of: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]] | None = None,
+    score_of: Callable[[NDArray[np.float32], NDArray[Any]], NDArray[np.float32]] | None = None,
+    task: str = "classification",
     deadline_s: float = 300.0,
 ) -> Measurement:
     """Return what the file tells and what it does: a fresh process loads it, times it and runs every sample.
 
     ``inputs`` is an ``.npy`` file of evaluation samples, ``labels (n,)`` their classes, ``reference_outputs`` the
     float32 file's answers (None when `artifact` is the reference itself), `score_of` the subject's own score, from
-    ``outputs (n, classes)`` and ``labels (n,)`` to ``(n,)``, higher is better. Raises `ModelFileError` when the file is
-    refused, `RuntimeCrash` when the process does not survive it.
+    ``outputs (n, classes)`` and ``labels (n,)`` to ``(n,)``, higher is better, or a `compress.measure.quality.Judge`.
+    A `task` other than classification has no right and wrong: outputs of any shape are held against the reference's.
+    Raises `ModelFileError` when the file is refused, `RuntimeCrash` when the process does not survive it, `DataError`
+    when outputs and labels do not belong together.
     """
     measured = measure_file(artifact)
     run = run_isolated(artifact.path, artifact.runtime, inputs, deadline_s=deadline_s)
-    outcomes = score(run.outputs, labels, run.outputs if reference_outputs is None else reference_outputs)
+    reference = run.outputs if reference_outputs is None else reference_outputs
+    outcomes = score(run.outputs, labels, reference) if task == "classification" else None
     values: dict[str, Value] = {
         **measured.values,
-        "accuracy": outcomes.accuracy,
         "load_time_s": run.load_time_s,
         "latency_s": float(np.median(run.latency_s)),
         "peak_memory_bytes": run.peak_memory_bytes,
     }
-    scores = None if score_of is None else Scores.of(score_of(run.outputs, labels), labels)
-    if scores is not None:
+    if outcomes is not None:
+        values["accuracy"] = outcomes.accuracy
+        if run.outputs.shape[1] > 5:
+            values["top_5_accuracy"] = float(in_top_5(run.outputs, labels).mean())
+        if reference_outputs is not None:
+            values["output_sqnr_db"] = min(outcomes.output_sqnr_db, SQNR_CEILING_DB)
+    elif reference_outputs is not None:
+        found = fidelity(run.outputs, reference)
+        values.update(mse=found.mse, psnr_db=found.psnr_db, cosine_similarity=found.cosine_similarity)
+        values["output_sqnr_db"] = float(sqnr_db(run.outputs, reference).mean())
+    scores = None
+    if score_of is not None:
+        by_reference = getattr(score_of, "against", "labels") == "reference"
+        given = score_of(run.outputs, reference if by_reference else labels)
+        scored = np.load(inputs, mmap_mode="r", allow_pickle=False) if by_reference else labels
+        scores = Scores.of(given, scored, getattr(score_of, "unit", ""))
         values["score"] = scores.mean
-    if reference_outputs is not None:
-        values["output_sqnr_db"] = min(outcomes.output_sqnr_db, SQNR_CEILING_DB)
     return Measurement(artifact, measured.parts, values, outcomes, scores, run.outputs, run.latency_s, run.versions)

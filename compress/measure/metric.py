@@ -46,6 +46,10 @@ METRICS = {
             "sparsity", "fraction", "exact", "higher", "zeros among the elements of weights of two or more dimensions"
         ),
         Metric("accuracy", "fraction", "quality", "higher", "top-1 accuracy on the evaluation samples"),
+        Metric("top_5_accuracy", "fraction", "quality", "higher", "label among the five largest outputs"),
+        Metric("mse", "", "quality", "lower", "mean squared difference of outputs from the float32 file's"),
+        Metric("psnr_db", "dB", "quality", "higher", "outputs against the float32 file's: peak signal to noise, mean"),
+        Metric("cosine_similarity", "", "quality", "higher", "of outputs and the float32 file's, mean"),
         Metric("score", "", "quality", "higher", "mean of the subject's own score of each evaluation sample"),
         Metric("output_sqnr_db", "dB", "quality", "higher", "outputs against the float32 file's: signal to noise"),
         Metric("compress_time_s", "s", "time", "lower", "wall time of all steps of the recipe"),

@@ -18,13 +18,14 @@ LARGEST = 60_000.0
 
 @dataclass(frozen=True)
 class Scores:
-    """``values (n,)`` float32, higher is better, in the score's own unit; ``samples`` digests what was scored."""
+    """``values (n,)`` float32, higher is better, in the score's own ``unit``; ``samples`` digests what was scored."""
 
     values: NDArray[np.float32]
     samples: str
+    unit: str = ""
 
     @classmethod
-    def of(cls, values: NDArray[np.float32], labels: NDArray[np.generic]) -> Scores:
+    def of(cls, values: NDArray[np.float32], labels: NDArray[np.generic], unit: str = "") -> Scores:
         """Return the scores of the samples with these labels, at the resolution they are stored in.
 
         Raises `DataError` unless there is one finite score below 60,000 for each of the ``labels (n, ...)``.
@@ -35,7 +36,7 @@ class Scores:
         if not (np.isfinite(given).all() and (np.abs(given) <= LARGEST).all()):
             raise DataError(f"a subject's scores must be finite and at most {LARGEST:,.0f}; scale them")
         content = np.ascontiguousarray(labels).tobytes() + repr((labels.shape, labels.dtype.kind)).encode()
-        return cls(given.astype(np.float16).astype(np.float32), hashlib.sha256(content).hexdigest()[:16])
+        return cls(given.astype(np.float16).astype(np.float32), hashlib.sha256(content).hexdigest()[:16], unit)
 
     @property
     def mean(self) -> float:
@@ -45,7 +46,8 @@ class Scores:
     def to_json(self) -> dict[str, object]:
         """Return the scores as JSON, two bytes a sample, compressed."""
         content = zlib.compress(self.values.astype("<f2").tobytes(), 9)
-        return {"n": len(self.values), "samples": self.samples, "values": base64.b85encode(content).decode()}
+        stored = {"n": len(self.values), "samples": self.samples, "values": base64.b85encode(content).decode()}
+        return {**stored, "unit": self.unit} if self.unit else stored
 
     @classmethod
     def from_json(cls, stored: dict[str, object]) -> Scores:
@@ -58,4 +60,4 @@ class Scores:
             raise DataError(f"stored scores are damaged: {error!r}") from error
         if n < 1 or len(values) != n or not np.isfinite(values).all():
             raise DataError(f"stored scores are damaged: {n} samples, {len(values)} values")
-        return cls(values, samples)
+        return cls(values, samples, str(stored.get("unit", "")))

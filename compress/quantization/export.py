@@ -1,4 +1,4 @@
-"""The last step of a recipe: a Keras 3 model written as a file for LiteRT, ONNX Runtime or Keras.
+"""The last step of a recipe: a Keras 3 model, or a model file, written as a file for LiteRT, ONNX Runtime or Keras.
 
 Precisions after Saxena et al. 2024, section III-A: float32, dynamic range (int8 weights), float16 weights, full
 integer int8 calibrated on 100 training samples, and int8 weights with int16 activations.
@@ -7,18 +7,21 @@ integer int8 calibrated on 100 training samples, and int8 weights with int16 act
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import RecipeError
+from compress.model_file import RUNTIMES, ModelFile
 from compress.quantization.calibration import Inputs, Ranges, calibration_inputs
 
 if TYPE_CHECKING:
     import keras
 
     from compress.subject import Dataset
+
+    Model: TypeAlias = keras.Model | ModelFile
 
 Precision = Literal["float32", "dynamic_range", "float16", "int8", "int16x8"]
 Engine = Literal["converter", "ai_edge"]
@@ -31,9 +34,10 @@ class Float32:
 
     runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx", "keras"})
 
-    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:  # noqa: ARG002
-        """Return the bytes of the file for `runtime`."""
+    def export(self, model: Model, data: Dataset, *, runtime: str, seed: int) -> bytes:  # noqa: ARG002
+        """Return the bytes of the file for `runtime`; of a .tflite or .onnx model, the file itself."""
         if runtime == "keras":
+            _check_keras("float32", model)
             from compress.quantization.keras_file import write_weights
 
             return write_weights(model)
@@ -54,7 +58,7 @@ class DynamicRange:
     def __post_init__(self) -> None:
         _check("engine", self.engine, Engine)
 
-    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:  # noqa: ARG002
+    def export(self, model: Model, data: Dataset, *, runtime: str, seed: int) -> bytes:  # noqa: ARG002
         """Return the bytes of the file for `runtime`."""
         return _write("dynamic_range", self.runtimes, model, runtime, engine=self.engine)
 
@@ -70,7 +74,7 @@ class Float16:
     def __post_init__(self) -> None:
         _check("engine", self.engine, Engine)
 
-    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:  # noqa: ARG002
+    def export(self, model: Model, data: Dataset, *, runtime: str, seed: int) -> bytes:  # noqa: ARG002
         """Return the bytes of the file for `runtime`."""
         return _write("float16", self.runtimes, model, runtime, engine=self.engine)
 
@@ -100,7 +104,7 @@ class Int8:
         _check("inputs", self.inputs, Inputs)
         _check("ranges", self.ranges, Ranges)
 
-    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
+    def export(self, model: Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
         """Return the bytes of the file for `runtime`; `seed` chooses the calibration samples."""
         if (self.ranges, self.engine, runtime) == ("percentile", "converter", "litert"):
             raise RecipeError("int8(ranges=percentile): TensorFlow's converter takes min_max only; use engine=ai_edge")
@@ -121,7 +125,7 @@ class Int16x8:
         _check_calibration(self.calibration)
         _check("engine", self.engine, Engine)
 
-    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
+    def export(self, model: Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
         """Return the bytes of the file for `runtime`; `seed` chooses the calibration samples."""
         samples = data.calibration(self.calibration, seed)
         return _write("int16x8", self.runtimes, model, runtime, self.engine, "channel", samples)
@@ -133,9 +137,10 @@ class Checkpoint:
 
     runtimes: ClassVar[frozenset[str]] = frozenset({"keras"})
 
-    def export(self, model: keras.Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
+    def export(self, model: Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
         """Return the bytes of the file for `runtime`; `seed` chooses the batch that fills missing slots."""
         _check_runtime("checkpoint", self.runtimes, runtime)
+        _check_keras("checkpoint", model)
         from compress.quantization.keras_file import write_checkpoint
 
         return write_checkpoint(model, data, seed)
@@ -152,6 +157,11 @@ def _check_calibration(samples: object) -> None:
         raise RecipeError(f"calibration must be a whole number of samples from 1, got {samples!r}")
 
 
+def _check_keras(step: str, model: object) -> None:
+    if isinstance(model, ModelFile):
+        raise RecipeError(f"{step}@keras needs a Keras model (.keras or .h5), and {model.path} is a {model.format} one")
+
+
 def _check_runtime(step: str, runtimes: frozenset[str], runtime: str) -> None:
     if runtime not in runtimes:
         raise RecipeError(f"{step} can be written for {', '.join(sorted(runtimes))}, not for {runtime!r}")
@@ -160,7 +170,7 @@ def _check_runtime(step: str, runtimes: frozenset[str], runtime: str) -> None:
 def _write(
     precision: Precision,
     runtimes: frozenset[str],
-    model: keras.Model,
+    model: Model,
     runtime: str,
     engine: Engine = "converter",
     granularity: Granularity = "channel",
@@ -169,6 +179,12 @@ def _write(
 ) -> bytes:
     """Return the file of `model` at `precision` from the adapter of `runtime`."""
     _check_runtime(precision, runtimes, runtime)
+    if isinstance(model, ModelFile):
+        if runtime not in RUNTIMES[model.format]:
+            can = " or ".join(f"@{name}" for name in RUNTIMES[model.format])
+            raise RecipeError(f"a {model.format} model is written for {can}, not for @{runtime}; {model.path} is one")
+        if precision == "float32" and model.format in ("tflite", "onnx"):
+            return model.read()
     if runtime == "litert":
         from compress.quantization.litert import write_litert
 

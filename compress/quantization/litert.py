@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import CompressError
+from compress.model_file import ModelFile
 from compress.quantization.calibration import BINS, percentile_range
 from compress.quantization.conversion import Conversions, conversions_of
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import INPUT_NAME, single_input
-from compress.quantization.tflite_names import without_names
+from compress.quantization.tflite_names import with_signature, without_names
 
 if TYPE_CHECKING:
     import keras
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def write_litert(
-    model: keras.Model,
+    model: keras.Model | ModelFile,
     precision: Precision,
     *,
     engine: Engine = "converter",
@@ -40,14 +41,16 @@ def write_litert(
 ) -> bytes:
     """Return the content of a .tflite file that holds `model` at `precision`.
 
-    `calibration`, ``(100, 28, 28, 1)``, is needed by ``int8`` and ``int16x8``, whose inputs and outputs are integers
-    too; only ``ai_edge`` takes `ranges`. Raises `CompressError` when the engine cannot convert the model.
+    A model that is a .tflite file goes through ai-edge-quantizer, as the converter reads none. `calibration`,
+    ``(100, 28, 28, 1)``, is needed by ``int8`` and ``int16x8``, whose inputs and outputs are integers too; only
+    ``ai_edge`` takes `ranges`. Raises `CompressError` when the engine cannot convert the model.
     """
     remedy = "try the other engine or another step; COMPRESS_VERBOSE=1 shows all that the converter prints"
     with quiet_conversion(f"{precision}(engine={engine})", "litert", remedy):
         conversions = conversions_of(model)
-        if precision == "float32" or engine == "ai_edge":
-            content = conversions.once("tflite", lambda: _convert(model, conversions, "float32", "channel", None))
+        given = isinstance(model, ModelFile) and model.format == "tflite"
+        if precision == "float32" or engine == "ai_edge" or given:
+            content = conversions.once("tflite", lambda: _float32(model, conversions))
             if precision != "float32":
                 content = _ai_edge(content, precision, granularity, calibration, ranges)
         else:
@@ -57,20 +60,32 @@ def write_litert(
         return without_names(content)
 
 
-def _saved_model(model: keras.Model) -> dict[str, bytes]:
-    """Return the files of a SavedModel by their paths in its folder: kept so, none is left behind by a crash."""
-    import keras
+def _float32(model: keras.Model | ModelFile, conversions: Conversions) -> bytes:
+    """Return what ai-edge-quantizer starts from."""
+    if isinstance(model, ModelFile) and model.format == "tflite":
+        return with_signature(model.read())
+    return _convert(model, conversions, "float32", "channel", None)
 
-    shape, dtype = single_input(model)
-    signature = [keras.InputSpec(shape=(1, *shape[1:]), dtype=dtype, name=INPUT_NAME)]
+
+def _saved_model(model: keras.Model | ModelFile) -> dict[str, bytes]:
+    """Return the files of a SavedModel by their paths in its folder: kept so, none is left behind by a crash."""
     with tempfile.TemporaryDirectory() as folder:
-        model.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
+        if isinstance(model, ModelFile):
+            from compress.quantization.saved_model import write_saved_model
+
+            write_saved_model(model, Path(folder))
+        else:
+            import keras
+
+            shape, dtype = single_input(model)
+            signature = [keras.InputSpec(shape=(1, *shape[1:]), dtype=dtype, name=INPUT_NAME)]
+            model.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
         files = [path for path in Path(folder).rglob("*") if path.is_file()]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def _convert(
-    model: keras.Model,
+    model: keras.Model | ModelFile,
     conversions: Conversions,
     precision: Precision,
     granularity: Granularity,

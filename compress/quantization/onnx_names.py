@@ -58,6 +58,33 @@ def name_by_place(proto: Any) -> Any:
     return renamed
 
 
+LEAST_OPSET = 13
+"""The first operator set whose QuantizeLinear and DequantizeLinear take a scale a channel."""
+
+
+def prepare_own(proto: Any) -> Any:
+    """Return a copy of somebody's model as the quantizers need it: inputs only at the ends, one sample, opset 13 up.
+
+    Old exporters list constants as inputs, and write constants as nodes; a free batch becomes one sample.
+    """
+    from onnx import version_converter
+
+    ready = type(proto)()
+    ready.CopyFrom(proto)
+    opset = next((entry.version for entry in ready.opset_import if entry.domain in ("", "ai.onnx")), LEAST_OPSET)
+    if opset < LEAST_OPSET:
+        ready = version_converter.convert_version(ready, LEAST_OPSET)
+    graph = ready.graph
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    del graph.input[:]
+    graph.input.extend(inputs)
+    batch = graph.input[0].type.tensor_type.shape.dim[:1]
+    for size in batch:
+        size.dim_value = 1  # and so no symbol
+    return ready
+
+
 def pin_bytes(proto: Any) -> bytes:
     """Return the serialized model without node names, documentation, shape notes and unused operator sets."""
     from onnx import numpy_helper

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import CompressError
+from compress.model_file import ModelFile
 from compress.quantization.calibration import PERCENTILE
 from compress.quantization.conversion import conversions_of
-from compress.quantization.onnx_names import name_by_place, pin_bytes
+from compress.quantization.onnx_names import name_by_place, pin_bytes, prepare_own
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import INPUT_NAME, single_input
 
@@ -35,7 +36,7 @@ OPSET = 17
 
 
 def write_onnx(
-    model: keras.Model,
+    model: keras.Model | ModelFile,
     precision: Precision,
     *,
     granularity: Granularity = "channel",
@@ -60,12 +61,39 @@ def write_onnx(
         elif precision in ("int8", "int16x8"):
             if calibration is None:
                 raise CompressError(f"{precision} needs calibration samples; pass training inputs")
-            samples = calibration.astype(single_input(model)[1])
+            samples = calibration.astype(_input_dtype(proto))
             proto = _static(proto, Path(folder), samples, precision, granularity, ranges)
         return pin_bytes(proto)
 
 
-def _float32(model: keras.Model, folder: Path) -> bytes:
+def _input_dtype(proto: Any) -> Any:
+    from onnx import helper
+
+    return helper.tensor_dtype_to_np_dtype(proto.graph.input[0].type.tensor_type.elem_type)
+
+
+def _float32(model: keras.Model | ModelFile, folder: Path) -> bytes:
+    import onnx
+
+    if isinstance(model, ModelFile) and model.format == "onnx":
+        return bytes(name_by_place(prepare_own(onnx.load_model_from_string(model.read()))).SerializeToString())
+    proto = name_by_place(_from_saved_model(model) if isinstance(model, ModelFile) else _from_keras(model, folder))
+    proto.graph.initializer.sort(key=lambda tensor: tensor.name)  # tf2onnx leaves the order to chance
+    onnx.checker.check_model(proto)  # tf2onnx writes operations it does not know under TensorFlow's name
+    return bytes(proto.SerializeToString())
+
+
+def _from_saved_model(file: ModelFile) -> Any:
+    import tf2onnx
+
+    from compress.quantization.saved_model import serving_function
+
+    serve, spec, _ = serving_function(file)
+    with _optimizing_in_place():
+        return tf2onnx.convert.from_function(serve, input_signature=[spec], opset=OPSET)[0]
+
+
+def _from_keras(model: keras.Model, folder: Path) -> Any:
     import keras
     import onnx
 
@@ -78,10 +106,7 @@ def _float32(model: keras.Model, folder: Path) -> bytes:
     except Exception:  # a pass over the graph failed, which the copies are for
         model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
     gc.collect()  # the exporter's graphs hold each other: 700 MB of a ResNet50
-    proto = name_by_place(onnx.load(path))
-    proto.graph.initializer.sort(key=lambda tensor: tensor.name)  # tf2onnx leaves the order to chance
-    onnx.checker.check_model(proto)  # tf2onnx writes operations it does not know under TensorFlow's name
-    return bytes(proto.SerializeToString())
+    return onnx.load(path)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.quantization.signature import INPUT_NAME, OUTPUT_NAME
+
 if TYPE_CHECKING:
     import flatbuffers
 
@@ -53,6 +55,33 @@ def without_names(content: bytes) -> bytes:
                 elif tensor.quantization.details is None:
                     tensor.quantization = _SharedZeroPoints(tensor.quantization, written)
     _renumber_buffers(model)
+    builder = flatbuffers.Builder(len(content) + 1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def with_signature(content: bytes) -> bytes:
+    """Return the .tflite file with a signature ``serving_default``, ``input`` to ``output``, and a name a tensor.
+
+    ai-edge-quantizer calibrates by signature and tells tensors by name; older files have neither.
+    """
+    import flatbuffers
+    from ai_edge_litert.schema_py_generated import ModelT, SignatureDefT, TensorMapT
+
+    model = ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    ends = []
+    for name, places in ((INPUT_NAME, graph.inputs), (OUTPUT_NAME, graph.outputs)):
+        end = TensorMapT()
+        end.name, end.tensorIndex = name, int(places[0])
+        ends.append([end])
+    signature = SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+    signature.inputs, signature.outputs = ends
+    model.signatureDefs = [signature]
+    for number, one in enumerate(model.subgraphs):
+        for place, tensor in enumerate(one.tensors):
+            tensor.name = f"{number}/{place}"
     builder = flatbuffers.Builder(len(content) + 1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

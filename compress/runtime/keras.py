@@ -81,15 +81,15 @@ def _part(name: str, dataset: Any) -> Part:
 
 
 def load_keras(path: Path | str) -> keras.Model:
-    """Return the Keras 3 model in a ``.keras`` file, loaded in safe mode: nothing in the file is executed.
+    """Return the Keras 3 model in a ``.keras`` or whole ``.h5`` file, loaded in safe mode: nothing in it is executed.
 
-    Raises `ModelFileError` when the file is missing, truncated or not a ``.keras`` archive, or when it holds code (a
-    Lambda layer).
+    Raises `ModelFileError` when the file is missing, truncated or of another kind, or when it holds code (a Lambda
+    layer).
     """
     path = Path(path)
     if not path.is_file():
         raise ModelFileError(f"no model file {path}; check the path")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+    if path.suffix != ".h5" and (path.suffix != ".keras" or not zipfile.is_zipfile(path)):
         raise ModelFileError(f"{path} is not a whole .keras archive; save the model again with model.save('x.keras')")
     import keras
 

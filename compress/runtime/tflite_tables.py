@@ -12,7 +12,7 @@ from functools import cache
 from compress.errors import ModelFileError
 from compress.runtime.flatbuffer import Flatbuffer, Vector
 
-_DTYPES = {
+DTYPES = {
     0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 5: "str", 6: "bool", 7: "int16", 8: "complex64",
     9: "int8", 10: "float64", 11: "complex128", 12: "uint64", 15: "uint32", 16: "uint16", 17: "int4", 18: "bfloat16",
     19: "int2", 20: "uint4",
@@ -147,7 +147,7 @@ class LiteRTFile:
             )
         return Tensor(
             file.text(table, 3),
-            _DTYPES.get(kind, f"type{kind}"),
+            DTYPES.get(kind, f"type{kind}"),
             file.numbers(table, 0, "i"),
             buffer,
             found,

@@ -65,7 +65,7 @@ def check_baselines(ledger: Ledger) -> Iterator[Finding]:
             remedy = "look at what failed, then run again, or `compress-bench accept`: until then nothing is compared"
             yield Finding("warn", check, "none: no run is green or accepted", remedy)
             continue
-        timed = [name for name, (_, cell) in baseline.cells.items() if cell.get("outcomes") is not None]
+        timed = [name for name, (_, cell) in baseline.cells.items() if cell.get("outcomes") or cell.get("scores")]
         lost = [name for name in timed if baseline.file(name) is None]
         if lost:
             shown = ", ".join(lost[:SHOWN]) + (" ..." if len(lost) > SHOWN else "")
