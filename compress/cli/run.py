@@ -97,7 +97,8 @@ def _measure(subject: Subject, recipes: Sequence[Recipe]) -> list[Row]:
     )
     rows: list[Row] = []
     workbench = Workbench([subject], quiet=True)
-    with Progress(*columns, console=Console(stderr=True, markup=False), transient=True) as progress:
+    console = Console(stderr=True, markup=False)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(subject.name, total=len(recipes))
         try:
             for one in recipes:
