@@ -50,7 +50,7 @@ def write_models(folder: Path) -> None:
     data = Dataset("none", x, y, x.copy(), y.copy())
     with saving():
         model.save(folder / "small.keras")
-        keras.src.legacy.saving.legacy_h5_format.save_model_to_hdf5(model, str(folder / "small.h5"))
+        model.save(folder / "small.h5")
         model.export(folder / "small", verbose=False)
         (folder / "small.tflite").write_bytes(Float32().export(model, data, runtime="litert", seed=0))
         (folder / "small.onnx").write_bytes(Float32().export(model, data, runtime="onnx", seed=0))

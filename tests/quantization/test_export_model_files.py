@@ -72,9 +72,10 @@ def test_an_old_onnx_file_that_lists_its_constants_as_inputs_is_quantized_too(mo
     import onnx
 
     proto = onnx.load(models / "small.onnx")
-    for tensor in proto.graph.initializer:
-        proto.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
     proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    for tensor in proto.graph.initializer:
+        constant = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        proto.graph.input.insert(0, constant)
     onnx.save(proto, tmp_path / "old.onnx")
     content, _ = export(tmp_path, "old.onnx", "int8(20)@onnx", data)
     again, _ = export(models, "small.onnx", "int8(20)@onnx", data)
