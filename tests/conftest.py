@@ -38,6 +38,16 @@ def tiny_steps(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """Return the folder of the model files of `tests.own_models`, converted once a session."""
+    from tests.own_models import write_models
+
+    folder = tmp_path_factory.mktemp("models")
+    write_models(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def data() -> Dataset:
     """150 noisy 8 x 8 images of four classes to train on (a multiple of no batch size used), as many to score."""
     generator = np.random.default_rng(0)

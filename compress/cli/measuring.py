@@ -32,7 +32,8 @@ def measured(subject: Subject, recipes: Sequence[Recipe]) -> Iterator[list[tuple
     found: list[tuple[Recipe, Cell | str]] = []
     workbench = Workbench([subject], quiet=True)
     try:
-        with Progress(*columns, console=Console(stderr=True, markup=False), transient=True) as progress:
+        console = Console(stderr=True, markup=False)
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task(subject.name, total=len(recipes))
             for one in recipes:
                 progress.update(task, description=str(one))

@@ -34,7 +34,7 @@ def run(
     json: Output = None,
     csv: Output = None,
     scaling: Annotated[
-        str, typer.Option(help="What becomes of pixels: auto, none, 0..1, -1..1 or caffe (docs: own model).")
+        str, typer.Option(help="What becomes of pixels: auto, none, 0..1, -1..1 or caffe (see the README).")
     ] = "auto",
     image_size: Annotated[int | None, typer.Option(help="Side of the pictures, for a model that takes any.")] = None,
     samples: Annotated[int, typer.Option(help="Samples that are scored, at most.")] = 1000,

@@ -97,4 +97,7 @@ def _db(signal: NDArray[np.float64], noise: NDArray[np.float64], ceiling: float)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = 10 * np.log10(signal / noise)
     ratio = np.where(noise == 0, ceiling, ratio)
-    return np.clip(np.nan_to_num(ratio, nan=FLOOR_DB, neginf=FLOOR_DB, posinf=ceiling), FLOOR_DB, ceiling)
+    clipped: NDArray[np.float64] = np.clip(
+        np.nan_to_num(ratio, nan=FLOOR_DB, neginf=FLOOR_DB, posinf=ceiling), FLOOR_DB, ceiling
+    )
+    return clipped

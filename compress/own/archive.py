@@ -43,7 +43,7 @@ def _members(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise DataError(f"no data file {path}; check the path")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     # zipfile, its decompressors and numpy's header parser raise a dozen unrelated types
     except Exception as damage:

@@ -25,7 +25,7 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def read_folder(folder: Path, signature: Signature, image_size: int | None) -> Arrays:
-    """Return the pictures under `folder` as ``(n, height, width, channels)`` uint8, or channels first, as the model.
+    """Return the pictures under `folder`: ``(n, height, width, channels)`` uint8, channels first for a model that is.
 
     Raises `DataError` that names what is wrong: no pictures, a picture that cannot be decoded, more classes than the
     model has outputs, or a model that takes no pictures, or any size when `image_size` is not given.

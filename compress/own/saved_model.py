@@ -1,4 +1,4 @@
-"""What a SavedModel folder takes and gives, from its protocol buffer and its variables' index; nothing is run.
+"""What a SavedModel folder takes and gives, from its protocol buffer and its variables' files; nothing is run.
 
 Format: https://www.tensorflow.org/guide/saved_model; the signature is ``serving_default``, else the only one there is.
 """
@@ -13,8 +13,6 @@ from compress.errors import ModelFileError
 from compress.model_file import ModelFile
 from compress.runtime.signature import End
 
-_OURS = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter")
-
 
 def read_saved_model(file: ModelFile) -> tuple[tuple[End, ...], tuple[End, ...], int]:
     """Return inputs, outputs and the number of parameters of the SavedModel in a folder.
@@ -26,16 +24,13 @@ def read_saved_model(file: ModelFile) -> tuple[tuple[End, ...], tuple[End, ...],
 
     try:
         with tempfile.TemporaryFile() as log, captured(log):  # TensorFlow introduces itself on stderr
-            import tensorflow as tf
             from tensorflow.core.protobuf import saved_model_pb2
     except ImportError as error:
         raise ModelFileError("reading a SavedModel needs TensorFlow: pip install compress-bench[litert]") from error
     found = saved_model_pb2.SavedModel()
     try:
         found.ParseFromString((file.path / "saved_model.pb").read_bytes())
-        variables = str(file.path / "variables" / "variables")
-        shapes = dict(tf.train.list_variables(variables)) if (file.path / "variables").is_dir() else {}
-    except Exception as error:  # protobuf's and TensorFlow's errors share no base of their own
+    except Exception as error:  # protobuf's errors share no base of their own
         said = _first(error)
         raise ModelFileError(f"{file.path} is truncated or damaged ({said}); export the model again") from error
     graphs = [graph for graph in found.meta_graphs if "serve" in graph.meta_info_def.tags]
@@ -44,8 +39,13 @@ def read_saved_model(file: ModelFile) -> tuple[tuple[End, ...], tuple[End, ...],
     inputs, outputs = (
         tuple(_end(name, info) for name, info in sorted(ends.items())) for ends in (signature.inputs, signature.outputs)
     )
-    counted = [shape for name, shape in shapes.items() if not any(mark in name for mark in _OURS)]
-    return inputs, outputs, sum(math.prod(shape) for shape in counted if shape)
+    # Keras' own export lists each variable twice, the second time by the same name
+    variables = {
+        (node.variable.name, tuple(size.size for size in node.variable.shape.dim))
+        for node in graphs[0].object_graph_def.nodes
+        if node.WhichOneof("kind") == "variable"
+    }
+    return inputs, outputs, sum(math.prod(shape) for _, shape in variables)
 
 
 def _end(name: str, info: Any) -> End:

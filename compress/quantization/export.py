@@ -182,7 +182,7 @@ def _write(
     if isinstance(model, ModelFile):
         if runtime not in RUNTIMES[model.format]:
             can = " or ".join(f"@{name}" for name in RUNTIMES[model.format])
-            raise RecipeError(f"a {model.format} model is written for {can}, not for @{runtime}; {model.path} is one")
+            raise RecipeError(f"a .{model.format} model is written for {can}, not for @{runtime}; {model.path} is one")
         if precision == "float32" and model.format in ("tflite", "onnx"):
             return model.read()
     if runtime == "litert":

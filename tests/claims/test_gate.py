@@ -36,6 +36,10 @@ VALUES = {
     "multiply_adds": 93_288,
     "sparsity": 0.5,
     "accuracy": 0.98,
+    "top_5_accuracy": 0.99,
+    "mse": 1e-4,
+    "psnr_db": 40.0,
+    "cosine_similarity": 0.999,
     "score": 0.7,
     "output_sqnr_db": 35.0,
     "compress_time_s": 4.0,
@@ -300,6 +304,13 @@ def test_a_score_that_moved_by_chance_or_by_less_than_counts_is_told():
     (small,) = compare_scores(CELL, scores(SCORED), scores(SCORED - np.float32(0.0005)))
     assert small.direction == "information"
     assert compare_scores(CELL, scores(SCORED), scores(SCORED)) == []
+
+
+def test_a_score_in_decibels_has_to_fall_as_far_as_noise_has():
+    before = Scores(SCORED, "labels", "dB")
+    (half,) = compare_scores(CELL, before, Scores(SCORED - np.float32(0.5), "labels", "dB"))
+    (two,) = compare_scores(CELL, before, Scores(SCORED - np.float32(2), "labels", "dB"))
+    assert (half.direction, two.direction) == ("information", "worse")
 
 
 def test_scores_of_other_samples_are_a_change_of_their_own():

@@ -20,6 +20,7 @@ def of(values):
 def test_scores_survive_storage_bit_for_bit(values):
     scores = of(values)
     back = Scores.from_json(scores.to_json())
+    assert Scores.from_json(Scores(scores.values, "x", "dB").to_json()).unit == "dB"
     np.testing.assert_array_equal(back.values, scores.values)
     assert back.samples == scores.samples
 
