@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from compress.cli import accept, compare, coverage, doctor, gc, history, inspect, runs
+from compress.cli import accept, compare, coverage, doctor, gc, history, inspect, report, runs
 from compress.errors import CompressError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -33,6 +33,7 @@ COMMANDS = (
     doctor.doctor,
     inspect.inspect,
     coverage.coverage,
+    report.report,
 )
 for command in COMMANDS:
     app.command()(command)
