@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-LOG_FROM = 8
+LOG_FROM = 4
 """Ratio of the largest to the smallest value from which an axis is logarithmic, where it may be."""
 
 _MARGIN = 0.06
@@ -32,7 +32,9 @@ class Axis:
 
     def at(self, value: float) -> float:
         """Return the pixel of a value, to a tenth."""
-        low, high, one = (math.log(x) for x in (self.low, self.high, value)) if self.log else (self.low, self.high, value)
+        low, high, one = (
+            (math.log(x) for x in (self.low, self.high, value)) if self.log else (self.low, self.high, value)
+        )
         return round(self.first + (one - low) / (high - low) * (self.last - self.first), 1)
 
     def ticks(self, text: Callable[[float], str], most: int = 6) -> tuple[Tick, ...]:

@@ -13,7 +13,7 @@ from compress.measure.figure import Line
 from compress.measure.histogram import Histogram
 from compress.report.html.axis import Axis, Tick, axis, number_text
 
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 44
+LEFT, RIGHT, TOP, BOTTOM = 66, 14, 14, 44
 """Pixels around the plot, for its axes' texts."""
 
 COLORS = 6

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from compress.claims.claim import Verdict
+from compress.claims.claim import Judgement, Verdict
 from compress.claims.paper import Paper, PaperClaim, Table
 from compress.claims.standing import Standing, standing_verdict
 
@@ -15,7 +15,10 @@ NO_VERDICT = "no verdict"
 """What stands beside a paper's claim that no bench of these runs judged."""
 
 ORDER = (*reversed(Verdict), NO_VERDICT)
-"""Verdicts, the one to look at first first."""
+"""Verdicts to sort by, the one to look at first first."""
+
+SUMMED = (Verdict.HELD, Verdict.REFUTED, Verdict.BROKEN, Verdict.UNDECIDED, Verdict.UNMEASURED, NO_VERDICT)
+"""Verdicts as they are counted up for readers."""
 
 OWN = "claims of this repository"
 _ROMAN = re.compile(r"table-([IVXLC]+|\d+)")
@@ -69,14 +72,14 @@ class Chapter:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many claims there are of each verdict that is given at all, in `ORDER`."""
+        """How many claims there are of each verdict that is given at all, in the order of `SUMMED`."""
         return count(self.rows)
 
 
 def count(rows: Sequence[Row]) -> dict[str, int]:
-    """Return how many of `rows` carry each verdict that is carried at all, in `ORDER`."""
+    """Return how many of `rows` carry each verdict that is carried at all, in the order of `SUMMED`."""
     found = Counter(row.verdict for row in rows)
-    return {str(verdict): found[verdict] for verdict in ORDER if found[verdict]}
+    return {str(verdict): found[verdict] for verdict in SUMMED if found[verdict]}
 
 
 def chapters(judged: Mapping[str, Sequence[Standing]], papers: Sequence[Paper]) -> list[Chapter]:
@@ -114,7 +117,7 @@ def _row(source: str, judged: Sequence[Standing], said: PaperClaim | None, paper
     if said is not None:
         sentence, quantity = str(said.paraphrase), str(said.quantity)
         printed = _printed(str(said.direction), str(said.value))
-        audit = str(said.audit) + (f" ({said.finding})" if said.finding else "")
+        audit = f"{said.audit} ({said.finding})" if said.finding else str(said.audit)
     elif paper is not None and source in paper.tables:
         sentence, printed = paper.tables[source].title, "the table, below"
     table = paper is not None and source in paper.tables
@@ -136,11 +139,18 @@ def _row(source: str, judged: Sequence[Standing], said: PaperClaim | None, paper
         str(verdict),
         counts if len(judged) > 1 else "",
         telling.measured or telling.reason,
-        telling.bound,
+        bound_text(telling),
         telling.why,
         tuple(sorted(judged, key=lambda one: ORDER.index(one.judgement.verdict))),
         table,
     )
+
+
+def bound_text(judgement: Judgement) -> str:
+    """Return a judgement's bound as it is read: ``≥ 3.85``, and ``yes`` where the answer is yes or no."""
+    if judgement.measured in ("yes", "no") and judgement.bound in ("= 1", "= 0"):
+        return "yes" if judgement.bound == "= 1" else "no"
+    return judgement.bound.replace(">=", "≥").replace("<=", "≤")
 
 
 def _printed(direction: str, value: str) -> str:

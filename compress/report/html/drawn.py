@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from compress.claims.stored_run import StoredRun
 from compress.errors import DataError
@@ -83,7 +84,7 @@ def figures_of(runs: Sequence[StoredRun]) -> tuple[list[Drawn], list[str]]:
     return list(found.values()), faults
 
 
-def _stored(run: StoredRun, key: str) -> list[object]:
+def _stored(run: StoredRun, key: str) -> list[Any]:
     stored = run.compress.get(key)
     return stored if isinstance(stored, list) else []
 

@@ -47,8 +47,13 @@ class Page:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many claims there are of each verdict that is given at all, the one to look at first first."""
+        """How many claims there are of each verdict that is given at all."""
         return count([row for chapter in self.chapters for row in chapter.rows])
+
+    @property
+    def tiles(self) -> dict[str, int]:
+        """The counts, with those that a reader looks for even when they are zero."""
+        return {"held": 0, "refuted": 0, "broken": 0} | self.counts
 
     @property
     def kinds(self) -> list[str]:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 from importlib.resources import files
 
+from compress.report.html.claims import bound_text
 from compress.report.html.page import Page
 
 TEMPLATES = files("compress.report.html") / "templates"
@@ -28,7 +29,7 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["anchor"] = anchor
+    environment.filters |= {"anchor": anchor, "bound": bound_text}
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"

@@ -26,7 +26,7 @@
     for (const body of document.querySelectorAll(".claims tbody")) {
       body.hidden = !body.querySelector("tr[data-verdict]:not([hidden])");
     }
-    for (const part of document.querySelectorAll(".chapter")) part.hidden = !part.querySelector("tbody:not([hidden])");
+    for (const part of document.querySelectorAll(".chapter")) part.hidden = !part.querySelector(".claims tbody:not([hidden])");
     field("shown").textContent = `${shown} of ${claims.length} claims shown`;
     const state = new URLSearchParams();
     if (text.length) state.set("text", text.join(" "));
