@@ -24,7 +24,8 @@ BN_SCALE = "channels(0.5, criterion=bn_scale)"
 def channels(cell):
     """Return the output channels of the file's convolutions, in the graph's order; depthwise ones have one filter."""
     kernels = [part for part in cell.parts if part.kind == "weights" and len(part.shape) == 4 and part.shape[0] > 1]
-    return [kernel.shape[0] for kernel in kernels]
+    # a part is numbered by its operation: conv_2d_13.weights
+    return [part.shape[0] for part in sorted(kernels, key=lambda part: int(part.name.split(".")[0].split("_")[-1]))]
 
 
 @claim(

@@ -241,14 +241,16 @@ def test_most_trained_weights_lie_near_zero(subject, compressed, report_table, r
         y="weights in a bin",
         note="Exact zeros are told apart: the spike that pruning leaves there would flatten all the rest.",
     )
-    dense = abs(compressed(subject, "float32").weights(LAYERS[subject]))
-    for recipe in ("float32", pruned(0.6), pruned(0.75), pruned(0.9)):
-        weights = compressed(subject, recipe).weights(LAYERS[subject])
+    recipes = ("float32", pruned(0.6), pruned(0.75), pruned(0.9))
+    found = {recipe: compressed(subject, recipe).weights(LAYERS[subject]) for recipe in recipes}
+    largest = float(max(abs(weights).max() for weights in found.values()))
+    for recipe, weights in found.items():
         bars = histogram(weights, 31)
-        figure.add(recipe, histogram(weights, 61, limit=float(dense.max())))
+        figure.add(recipe, histogram(weights, 61, limit=largest))
         table.rows.append(
             (subject, LAYERS[subject], recipe, f"{(weights == 0).mean():.1%}", f"{weights.std():.4f}", str(bars))
         )
+    dense = abs(found["float32"])
     return float((dense < dense.max() / 3).mean())
 
 

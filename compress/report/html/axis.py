@@ -64,7 +64,12 @@ def _marks(low: float, high: float, most: int) -> list[float]:
     power = 10.0 ** math.floor(math.log10(raw)) if raw > 0 else 1.0
     step = next(one * power for one in (1, 2, 5, 10) if one * power >= raw * 0.999)
     begin, end = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [index * step for index in range(begin, end + 1)]
+    # three marks at least: one alone says nothing of the scale
+    return (
+        [index * step for index in range(begin, end + 1)]
+        if end - begin > 1 or most > 20
+        else _marks(low, high, most * 2)
+    )
 
 
 def _log_marks(low: float, high: float, most: int) -> list[float]:

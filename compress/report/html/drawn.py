@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,13 @@ class TableOfNumbers:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     run: str
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """For each column, whether its fields begin as numbers do, and so are to end alike."""
+        return tuple(
+            all(re.match(r"$|-$|[-+±]?[\d.]", row[index]) for row in self.rows) for index in range(len(self.columns))
+        )
 
 
 @dataclass(frozen=True)

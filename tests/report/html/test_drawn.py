@@ -36,6 +36,12 @@ def test_the_newest_table_of_a_title_is_shown():
 SIZES_ROWS = (("tiny", "250"),)
 
 
+def test_only_columns_of_numbers_end_alike():
+    columns, rows = ["layer", "zeros", "drop"], [["a", "0.5%", "-"], ["1x1", "±3", "+0.1"]]
+    ((table,), _) = tables_of([run(1, tables=[{"title": "t", "columns": columns, "rows": rows}])])
+    assert table.numeric == (False, True, True)
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
