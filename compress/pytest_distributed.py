@@ -24,6 +24,7 @@ def share_of(run: Run) -> dict[str, Any]:
         "judgements": [asdict(judgement) for judgement in suite.judgements],
         "changes": [asdict(change) for change in suite.changes],
         "tables": [asdict(table) for table in suite.tables.values()],
+        "figures": [figure.to_json() for figure in suite.figures.values()],
     }
 
 
@@ -39,6 +40,7 @@ def merge(run: Run, shares: list[dict[str, Any]]) -> dict[str, list[Change]]:
     """
     from compress.claims.claim import Judgement, Verdict
     from compress.claims.gate import Change
+    from compress.measure.figure import figure_from_json
 
     suite = run.suite
     for share in shares:
@@ -54,6 +56,8 @@ def merge(run: Run, shares: list[dict[str, Any]]) -> dict[str, list[Change]]:
         for one in share["tables"]:
             table = suite.table(one["title"], tuple(one["columns"]))
             table.rows += [row for row in map(tuple, one["rows"]) if row not in table.rows]
+        for figure in map(figure_from_json, share["figures"]):
+            suite.figure(figure.title, figure.x, figure.y, figure.note).series.update(figure.series)
     failing = {}
     for name, cell in suite.cells.items():
         changes = run.gatekeeper.time(cell, run.settings.policy_of(name)) if suite.gated else []

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from compress.pytest_run import Run
     from compress.workbench import Workbench
 
-STOOD_IN_FOR = frozenset({"compressed", "report_table", "paper_table"})
+STOOD_IN_FOR = frozenset({"compressed", "report_figure", "report_table", "paper_table"})
 
 
 class Nothing(float):

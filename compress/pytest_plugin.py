@@ -24,6 +24,7 @@ from compress.pytest_judging import SCALES, claims_on, fail_gaps, fail_without_b
 from compress.pytest_run import COMPARE, DESELECTED, Run, is_whole, ledger_of, selection_of
 
 if TYPE_CHECKING:
+    from compress.measure.figure import Figure
     from compress.subject import Subject
     from compress.suite import PrintedTable
     from compress.workbench import Cell
@@ -32,7 +33,7 @@ RUN = pytest.StashKey[Run]()
 SHARES = pytest.StashKey[list[dict[str, Any]]]()
 """What each worker of pytest-xdist measured and judged."""
 
-FIXTURES = frozenset({"compressed", "paper_table", "report_table"})
+FIXTURES = frozenset({"compressed", "paper_table", "report_figure", "report_table"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -168,6 +169,16 @@ def compressed(request: pytest.FixtureRequest) -> Callable[[str, str], Cell]:
 def report_table(request: pytest.FixtureRequest) -> Callable[[str, tuple[str, ...]], PrintedTable]:
     """Return a function from a title and column names to a table of the report, to which rows may be added."""
     return request.config.stash[RUN].suite.table
+
+
+@pytest.fixture
+def report_figure(request: pytest.FixtureRequest) -> Callable[..., Figure]:
+    """Return a function from a title to a figure of the report, to which series are added: ``add(name, Line(x, y))``.
+
+    ``x=`` and ``y=`` say what the axes are, ``note=`` how to read it. A series is a `Line`, a `Histogram` or a
+    `Picture` of `compress.measure`; the stored run keeps them, and ``compress-bench report`` draws them.
+    """
+    return request.config.stash[RUN].suite.figure
 
 
 @pytest.fixture

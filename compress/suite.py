@@ -15,6 +15,7 @@ from compress.claims.ledger import SCHEMA, Baseline, StoredRun, cell_to_json
 from compress.claims.paper import Paper
 from compress.claims.statistics import minimum_detectable_drop
 from compress.claims.timing import TimeComparison
+from compress.measure.figure import Figure
 from compress.workbench import Cell
 
 
@@ -49,6 +50,7 @@ class Suite:
     timings: dict[str, TimeComparison] = field(default_factory=dict)
     untimed: dict[str, str] = field(default_factory=dict)
     tables: dict[str, PrintedTable] = field(default_factory=dict)
+    figures: dict[str, Figure] = field(default_factory=dict)
     fingerprint: dict[str, object] = field(default_factory=fingerprint)
 
     def measured(self, cell: Cell) -> None:
@@ -151,6 +153,10 @@ class Suite:
         """Return the report's table called `title`, made on first use."""
         return self.tables.setdefault(title, PrintedTable(title, columns))
 
+    def figure(self, title: str, x: str = "", y: str = "", note: str = "") -> Figure:
+        """Return the report's figure called `title`, made on first use, with what its axes are and a note."""
+        return self.figures.setdefault(title, Figure(title, x, y, note))
+
     def is_green(self, failed: bool, gaps: Sequence[Gap] = ()) -> bool:
         """Return whether the run may be a baseline: cells were measured; nothing failed, got worse or went missing."""
         lost = any(not gap.allowed for gap in gaps)
@@ -189,6 +195,8 @@ class Suite:
             "verdicts": [asdict(judgement) for judgement in self.judgements],
             "changes": [asdict(change) for change in self.changes if change.direction != "information"],
             "gaps": [asdict(gap) for gap in gaps],
+            "tables": [asdict(table) for table in self.tables.values()],
+            "figures": [figure.to_json() for figure in self.figures.values()],
         }
 
 

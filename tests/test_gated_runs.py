@@ -39,6 +39,15 @@ def test_latency(compressed):
     return compressed("tiny", "float32@onnx").value("latency_s")
 """
 
+DRAWN = """
+
+@pytest.mark.parametrize("name", ["a", "b", "c"])
+def test_drawn(name, report_figure):
+    from compress.measure.figure import Line
+
+    report_figure("loss", x="epoch").add(name, Line([1, 2], [0.5, 0.25]))
+"""
+
 
 @dataclass
 class Repository:
@@ -162,7 +171,7 @@ def test_a_changed_file_in_a_run_without_benchmarks_fails_unless_that_is_allowed
 
 
 def test_several_processes_measure_one_run_between_them(repository):
-    (repository.path / "benches" / "test_bench.py").write_text(WIDE + TIMED)
+    (repository.path / "benches" / "test_bench.py").write_text(WIDE + TIMED + DRAWN)
     done = repository.run("-n2")
     assert done.returncode == 0, done.stdout
     assert "4 cells measured" in done.stdout
@@ -171,6 +180,8 @@ def test_several_processes_measure_one_run_between_them(repository):
     assert run["status"] == "green"
     assert run["complete"]
     assert len(run["cells"]) == 4
+    (figure,) = run["figures"]
+    assert (figure["x"], sorted(figure["series"])) == ("epoch", ["a", "b", "c"])
     assert all("latency_s" not in cell["values"] for cell in run["cells"].values())
     assert all(cell["outcomes"]["n"] == 200 for cell in run["cells"].values())
     same = repository.run("--benchmark-compare", "-n2")

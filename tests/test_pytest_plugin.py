@@ -19,6 +19,7 @@ from compress.claims.ledger import Ledger
 from compress.claims.timing import TimeComparison
 from compress.errors import LedgerError, RuntimeCrash
 from compress.measure.classification import Outcomes
+from compress.measure.figure import Figure, Line, figure_from_json
 from compress.measure.measurement import Measurement
 from compress.measure.metric import METRICS
 from compress.workbench import Cell, Workbench
@@ -465,6 +466,19 @@ def test_a_bench_may_read_tables_and_print_its_own(suite):
     result = suite.run()
     result.assert_outcomes(passed=1)
     result.stdout.re_match_lines(["sizes", r"subject\s+printed", r"tiny \[a\]\s+4.0"])
+
+
+def test_the_stored_run_keeps_the_tables_and_figures_that_benches_add(suite):
+    suite.bench(
+        "from compress.measure.figure import Line\n" + SIZE + "def test_more(report_table, report_figure):\n"
+        "    report_table('sizes', ('subject', 'bytes')).rows.append(('tiny', '250'))\n"
+        "    report_figure('loss', x='epoch', y='loss', note='of one').add('tiny', Line([1, 2], [0.5, 0.25]))\n"
+    )
+    suite.run().assert_outcomes(passed=2)
+    stored = suite.stored[0]["compress"]
+    assert stored["tables"] == [{"title": "sizes", "columns": ["subject", "bytes"], "rows": [["tiny", "250"]]}]
+    (figure,) = map(figure_from_json, stored["figures"])
+    assert figure == Figure("loss", "epoch", "loss", "of one").add("tiny", Line([1, 2], [0.5, 0.25]))
 
 
 def test_a_table_that_no_paper_has_is_one_error(suite):

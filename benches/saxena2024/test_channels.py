@@ -12,12 +12,20 @@ from benches.saxena2024.classifiers import PRUNED, every_classifier
 from benches.saxena2024.latency import latency_ratio
 from compress.claims.bound import at_least, at_most, between
 from compress.claims.claim import claim
+from compress.measure.figure import Line
 
 pytestmark = pytest.mark.scale("embedded")
 
 HALF = "channels(0.5)"
 L1 = "channels(0.5, criterion=l1)"
 BN_SCALE = "channels(0.5, criterion=bn_scale)"
+
+
+def channels(cell):
+    """Return the output channels of the file's convolutions, in the graph's order; depthwise ones have one filter."""
+    kernels = [part for part in cell.parts if part.kind == "weights" and len(part.shape) == 4 and part.shape[0] > 1]
+    # a part is numbered by its operation: conv_2d_13.weights
+    return [part.shape[0] for part in sorted(kernels, key=lambda part: int(part.name.split(".")[0].split("_")[-1]))]
 
 
 @claim(
@@ -28,7 +36,7 @@ BN_SCALE = "channels(0.5, criterion=bn_scale)"
     kind="trend",
 )
 @every_classifier
-def test_half_of_the_multiply_adds_are_gone_from_the_file(subject, compressed, report_table):
+def test_half_of_the_multiply_adds_are_gone_from_the_file(subject, compressed, report_table, report_figure):
     cell, dense, control = (compressed(subject, one) for one in (HALF, "float32", "retrain"))
     ratio = latency_ratio(cell, dense)
     report_table(
@@ -45,6 +53,13 @@ def test_half_of_the_multiply_adds_are_gone_from_the_file(subject, compressed, r
             *(f"{one.accuracy.value:.2f}" for one in (dense, control, cell)),
         )
     )
+    figure = report_figure(
+        f"channels of {subject}, before and after half of the multiply-adds went",
+        x="convolution, from the input on",
+        y="channels",
+    )
+    for name, file in (("dense", dense), (HALF, cell)):
+        figure.add(name, Line(range(1, len(channels(file)) + 1), channels(file)))
     return cell.value("multiply_adds") / dense.value("multiply_adds")
 
 

@@ -13,6 +13,7 @@ import pytest
 from benches.saxena2024.classifiers import both_pruned
 from compress.claims.bound import Bound, Estimate, at_least, at_most, between, exactly, is_true
 from compress.claims.claim import claim
+from compress.measure.figure import Line
 from compress.measure.histogram import histogram
 
 pytestmark = pytest.mark.scale("embedded")
@@ -128,7 +129,9 @@ def test_mobilenet_loses_near_90_percent(compressed):
     kind="trend",
 )
 @both_pruned
-def test_each_network_has_a_sparsity_beyond_which_retraining_does_not_help(subject, compressed, report_table):
+def test_each_network_has_a_sparsity_beyond_which_retraining_does_not_help(
+    subject, compressed, report_table, report_figure
+):
     dense, control = compressed(subject, "float32"), compressed(subject, "retrain")
     lost = {sparsity: compressed(subject, pruned(sparsity)).accuracy_drop_from(control) for sparsity in SWEEP}
     beyond = [sparsity for sparsity, drop in lost.items() if drop.low > LOST_POINTS]
@@ -144,6 +147,18 @@ def test_each_network_has_a_sparsity_beyond_which_retraining_does_not_help(subje
             *(f"{drop.value:+.2f}" for drop in lost.values()),
             "-" if threshold is None else f"{threshold:.0%}",
         )
+    )
+    report_figure(
+        "sweep of sparsity: accuracy after retraining",
+        x="zeros, %",
+        y="top-1, %",
+        note="At 0 % stands the dense control, retrained over the same batches for as many epochs.",
+    ).add(
+        subject,
+        Line(
+            [0, *(100 * sparsity for sparsity in SWEEP)],
+            [control.accuracy.value, *(compressed(subject, pruned(one)).accuracy.value for one in SWEEP)],
+        ),
     )
     found = threshold is not None and lost[SWEEP[0]].high < LOST_POINTS
     return Estimate(float(found), float(found), float(found), note=f"lost from {threshold} on")
@@ -212,18 +227,27 @@ LAYERS = {"mobilenet_v2": "conv_2d_13.weights", "resnet50": "conv_2d_16.weights"
     kind="trend",
 )
 @both_pruned
-def test_most_trained_weights_lie_near_zero(subject, compressed, report_table):
+def test_most_trained_weights_lie_near_zero(subject, compressed, report_table, report_figure):
     table = report_table(
         "weights of a layer before and after pruning (figures 3 to 7): counts over 31 bins from -max to +max",
         ("subject", "layer", "recipe", "zeros", "standard deviation", "histogram"),
     )
-    for recipe in ("float32", pruned(0.6), pruned(0.75), pruned(0.9)):
-        weights = compressed(subject, recipe).weights(LAYERS[subject])
+    figure = report_figure(
+        f"weights of {subject}, {LAYERS[subject]}, before and after pruning (figures 3 to 7)",
+        x="weight",
+        y="weights in a bin",
+        note="Exact zeros are told apart: the spike that pruning leaves there would flatten all the rest.",
+    )
+    recipes = ("float32", pruned(0.6), pruned(0.75), pruned(0.9))
+    found = {recipe: compressed(subject, recipe).weights(LAYERS[subject]) for recipe in recipes}
+    largest = float(max(abs(weights).max() for weights in found.values()))
+    for recipe, weights in found.items():
         bars = histogram(weights, 31)
+        figure.add(recipe, histogram(weights, 61, limit=largest))
         table.rows.append(
             (subject, LAYERS[subject], recipe, f"{(weights == 0).mean():.1%}", f"{weights.std():.4f}", str(bars))
         )
-    dense = abs(compressed(subject, "float32").weights(LAYERS[subject]))
+    dense = abs(found["float32"])
     return float((dense < dense.max() / 3).mean())
 
 

@@ -22,7 +22,8 @@ from filelock import FileLock
 from compress.artifact import FORMATS
 from compress.claims.acceptance import with_acceptance
 from compress.claims.atomic import write_whole
-from compress.claims.stored_run import ANCHORS, SCHEMA, StoredRun, covers, fault_of
+from compress.claims.standing import standing_runs
+from compress.claims.stored_run import ANCHORS, SCHEMA, StoredRun, fault_of
 from compress.errors import LedgerError
 from compress.measure.measurement import Measurement
 
@@ -140,11 +141,7 @@ class Ledger:
 
         A run is covered by a whole one at its scale whose selection holds its own, folder by folder.
         """
-        standing: list[StoredRun] = []
-        for run in self.newest_first():
-            if not any(_covers(whole, run) for whole in standing):
-                standing.append(run)
-        return standing
+        return standing_runs(self.newest_first())
 
     def find(self, name: str) -> StoredRun:
         """Return the run with a number (``7`` or ``0007``) or file name that starts with `name`.
@@ -269,12 +266,6 @@ class Ledger:
                 write_whole(run.path, [json.dumps(document, indent=1).encode()])
         except OSError as error:
             raise LedgerError(f"{run.path}: the acceptance could not be stored: {error}") from error
-
-
-def _covers(whole: StoredRun, run: StoredRun) -> bool:
-    if not whole.compress.get("complete") or whole.scale != run.scale:
-        return False
-    return covers(str(whole.compress.get("selection")), str(run.compress.get("selection")))
 
 
 def _digest(path: Path) -> str:

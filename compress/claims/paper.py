@@ -44,12 +44,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's name, tables by id and claims by id."""
+    """A paper's name, tables by id and claims by id, and its title as printed."""
 
     name: str
     prefixes: tuple[str, ...]
     tables: dict[str, Table]
     claims: dict[str, PaperClaim]
+    title: str = ""
 
     def table(self, id: str) -> Table:  # noqa: A002 - the word the file uses
         """Return the table called `id`, such as ``ishtiaq2021/table-I``. Raises `ClaimError` when there is none."""
@@ -90,7 +91,7 @@ def load_paper(path: Path) -> Paper:
             for id_, count in Counter([*(one.id for one in tables), *(one.id for one in claims)]).items()
             if count > 1
         ]
-        name = str(stored["paper"]["name"])
+        name, title = str(stored["paper"]["name"]), str(stored["paper"].get("title", ""))
     except FileNotFoundError:
         raise ClaimError(f"{path}: no such claims file; it belongs beside the benches, restore it") from None
     except tomllib.TOMLDecodeError as error:
@@ -108,7 +109,7 @@ def load_paper(path: Path) -> Paper:
             if len(row) != len(table.columns):
                 raise ClaimError(f"{path}: {table.id}, row {number}: {len(row)} cells for {len(table.columns)} columns")
     prefixes = tuple(sorted({one.id.split("/")[0] for one in claims}))
-    return Paper(name, prefixes, {one.id: one for one in tables}, {one.id: one for one in claims})
+    return Paper(name, prefixes, {one.id: one for one in tables}, {one.id: one for one in claims}, title)
 
 
 def paper_files(root: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from compress.cli import (
     history,
     init,
     inspect,
+    report,
     run,
     runs,
     sensitivity,
@@ -50,6 +51,7 @@ COMMANDS = (
     explain.explain,
     sensitivity.sensitivity,
     coverage.coverage,
+    report.report,
 )
 for command in COMMANDS:
     app.command()(command)

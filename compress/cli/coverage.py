@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from compress.cli.storage import Storage, open_console, open_ledger
-from compress.errors import ClaimError, LedgerError
+from compress.errors import ClaimError
 
 if TYPE_CHECKING:
-    from compress.claims.claim import Verdict
-    from compress.claims.ledger import StoredRun
     from compress.claims.paper import Paper
 
 
@@ -30,10 +28,11 @@ def coverage(
 
     from compress.claims.claim import Verdict
     from compress.claims.paper import load_paper
+    from compress.claims.standing import standing, standing_verdict
 
     ledger = open_ledger(storage)
     counted = [ledger.find(run)] if run is not None else ledger.latest()
-    verdicts = standing_verdicts(counted)
+    verdicts = {source: standing_verdict(judged) for source, judged in standing(counted).items()}
     loaded = [load_paper(path) for path in sorted(papers.glob("*/paper.toml"))]
     if not loaded:
         raise ClaimError(f"{papers}: no */paper.toml there; name the folder of the benches with --papers")
@@ -62,29 +61,3 @@ def coverage(
 
 def _ids(papers: list[Paper]) -> list[str]:
     return [claim for paper in papers for claim in paper.claims]
-
-
-def standing_verdicts(runs: list[StoredRun]) -> dict[str, Verdict]:
-    """Return each source's verdict over `runs`, the newest first: of every bench its newest, of those the worst.
-
-    Where one scale measured what another could not, the measurement counts. Raises `LedgerError` that names the file
-    whose verdicts are damaged.
-    """
-    from compress.claims.claim import Verdict, worst
-
-    newest: dict[tuple[str, str, str], Verdict] = {}
-    for run in runs:
-        try:
-            for judgement in run.compress.get("verdicts", []):
-                for source in judgement["sources"]:
-                    bench = (source, str(run.compress.get("scale")), judgement["where"])
-                    newest.setdefault(bench, Verdict(judgement["verdict"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise LedgerError(f"{run.path}: its verdicts cannot be read ({error!r}); restore the file") from error
-    by_source: dict[str, list[Verdict]] = {}
-    for (source, _, _), verdict in newest.items():
-        by_source.setdefault(source, []).append(verdict)
-    return {
-        source: worst([one for one in found if one is not Verdict.UNMEASURED] or found)
-        for source, found in by_source.items()
-    }

@@ -7,12 +7,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from compress.claims.bound import format_number
 from compress.claims.fingerprint import differences
 from compress.claims.ledger import StoredRun
 from compress.errors import LedgerError
-from compress.measure.metric import METRICS, Metric
+from compress.measure.metric import METRICS
 from compress.report.columns import aligned
+from compress.report.values import as_number, change, metric_called, shown
 
 BARS = "▁▂▃▄▅▆▇█"
 PLAIN_BARS = "_.-~=+*#"
@@ -28,23 +28,23 @@ def of_metric(runs: Sequence[StoredRun], cell: str, metric: str, *, plain: bool 
 
     Below a run stands what else is to be known of it: why it was accepted, and what machine or software is new.
     """
-    kind, measured = _kind(metric), _measured(runs, cell, metric)
+    kind, measured = metric_called(metric), _measured(runs, cell, metric)
     rows = [("run", "status", "ended (UTC)", "commit", "value", "change")]
     notes: list[list[str]] = [[]]
     before: StoredRun | None = None
     for run in measured:
         old = _value(before, cell, metric) if before else None
         new = _value(run, cell, metric)
-        rows.append((run.number, run.status, run.time, run.commit, _shown(kind, new), _change(kind, old, new)))
+        rows.append((run.number, run.status, run.time, run.commit, shown(kind, new), change(kind, old, new)))
         notes.append(_notes(run, before, cell, old, new))
         before = run
     lines = [f"{cell}, {metric}" + (f": {kind.is_what}, {kind.unit}" if kind.unit else "")]
     for row, below in zip(aligned(rows, right=(4, 5)), notes, strict=True):
         lines += [row, *(f"      {note}" for note in below)]
-    numbers = [_number(_value(run, cell, metric)) for run in measured]
+    numbers = [as_number(_value(run, cell, metric)) for run in measured]
     finite = [number for number in numbers if math.isfinite(number)]
     if finite:
-        extremes = f"lowest {_shown(kind, min(finite))}, highest {_shown(kind, max(finite))}"
+        extremes = f"lowest {shown(kind, min(finite))}, highest {shown(kind, max(finite))}"
         lines.append(f"{sparkline(numbers, plain=plain)}  {extremes}")
     return lines
 
@@ -117,11 +117,6 @@ def _metrics(runs: Sequence[StoredRun]) -> list[str]:
     return [name for name in METRICS if name in stored] + sorted(stored - METRICS.keys())
 
 
-def _kind(metric: str) -> Metric:
-    # a metric of another version of this package is shown all the same
-    return METRICS.get(metric) or Metric(metric, "", "exact", "same", "")
-
-
 def _value(run: StoredRun | None, cell: str, metric: str) -> Any:
     return run.cells[cell]["values"].get(metric) if run is not None and cell in run.cells else None
 
@@ -132,40 +127,6 @@ def _measured(runs: Sequence[StoredRun], cell: str, metric: str) -> list[StoredR
         there = ", ".join(name for name in _metrics(runs) if any(_value(run, cell, name) is not None for run in runs))
         raise LedgerError(f"no stored run has {metric} of {cell}; there are {there}")
     return found
-
-
-def _number(value: object) -> float:
-    """Return what a sparkline draws: a count by kind is drawn as its sum."""
-    if isinstance(value, dict):
-        return _number(sum(value.values()))
-    return float(value) if isinstance(value, int | float) else math.nan
-
-
-def _shown(metric: Metric, value: object) -> str:
-    number = _number(value)
-    if math.isfinite(number):
-        if metric.unit == "s":
-            factor, unit = next(((f, u) for f, u in ((1, "s"), (1e3, "ms")) if number * f >= 1), (1e6, "µs"))
-            return f"{number * factor:.4g} {unit}"
-        if metric.unit == "fraction":
-            return f"{number:.2%}"
-        return format_number(number)
-    return "" if value is None else str(value)
-
-
-def _change(metric: Metric, old: object, new: object) -> str:
-    if old is None:
-        return ""
-    if old == new:
-        return "="
-    before, after = _number(old), _number(new)
-    if isinstance(new, dict) or not (math.isfinite(before) and math.isfinite(after)):
-        return "changed"
-    if metric.unit == "fraction":
-        return f"{(after - before) * 100:+.2f} points"
-    if metric.unit == "dB":
-        return f"{after - before:+.1f} dB"
-    return f"{(after - before) / abs(before):+.2%}" if before else "changed"
 
 
 def _notes(run: StoredRun, before: StoredRun | None, cell: str, old: object, new: object) -> list[str]:
@@ -184,9 +145,9 @@ def _acceptance(one: dict[str, Any]) -> str:
 
 
 def _summary(runs: Sequence[StoredRun], cell: str, metric: str, name: str, *, plain: bool) -> tuple[str, ...]:
-    kind = _kind(metric)
+    kind = metric_called(metric)
     values = [_value(run, cell, metric) for run in _measured(runs, cell, metric)]
-    ends = _shown(kind, values[0]), _shown(kind, values[-1])
-    change = _change(kind, values[0] if len(values) > 1 else None, values[-1])
-    bars = sparkline([_number(value) for value in values[-SUMMARY_RUNS:]], plain=plain)
-    return (name, str(len(values)), *ends, change, bars)
+    ends = shown(kind, values[0]), shown(kind, values[-1])
+    since = change(kind, values[0] if len(values) > 1 else None, values[-1])
+    bars = sparkline([as_number(value) for value in values[-SUMMARY_RUNS:]], plain=plain)
+    return (name, str(len(values)), *ends, since, bars)

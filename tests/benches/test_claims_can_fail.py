@@ -228,6 +228,6 @@ def test_a_no_breaks_a_claim_that_says_yes(name):
 
 @pytest.mark.parametrize("name", BENCHES)
 def test_a_bench_is_given_only_what_it_asks_for(name):
-    fixtures = {"compressed", "paper_table", "report_table", "recorded", "request"}
+    fixtures = {"compressed", "paper_table", "report_figure", "report_table", "recorded", "request"}
     asked = set(inspect.signature(BENCHES[name]).parameters) - fixtures
     assert all(asked <= parameters.keys() for parameters in parametrizations(BENCHES[name]))
