@@ -15,7 +15,7 @@ from compress.claims.claim import claim
 pytestmark = pytest.mark.scale("embedded")
 
 QAT = "qat | int8"
-SHOWN = ["float32", "dynamic_range", "float16", "int8", "int8(granularity=tensor)", "int16x8", "int8@onnx"]
+SHOWN = ["float32", "dynamic_range", "float16", "int8", "int8(granularity=tensor)", "int8@onnx"]
 N = "n=3,000: one-sided limits are 0.1 to 0.4 points wide"
 
 
@@ -68,7 +68,7 @@ def test_int8_costs_a_point_at_most(subject, recipe, compressed):
     at_most(0.3, why=f"points: 16 bits for activations leave next to nothing to lose; {N}"),
     kind="trend",
 )
-@every_classifier
+@pytest.mark.parametrize("subject", ["mobilenet_v2", "resnet50", "inception_v3"])
 def test_wider_activations_cost_three_tenths_at_most(subject, compressed):
     return compressed(subject, "int16x8").accuracy_drop
 
