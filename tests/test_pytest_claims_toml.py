@@ -128,7 +128,7 @@ def test_init_writes_todays_values_with_room_and_pytest_holds_them(team):
     judged = run(team, "pytest")
 
     assert written.returncode == 0, written.stderr
-    assert "6 claims on 2 recipes" in written.stdout
+    assert "6 claims, recipes: 2;" in written.stdout
     assert again.returncode == 2
     assert "claims.toml is there already; --force replaces it" in again.stderr
     assert judged.returncode == 0, judged.stdout

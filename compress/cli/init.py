@@ -74,9 +74,7 @@ def init(
     _write(output, to_toml(subject.name, described, claimed))
     load_claims(output)
     recipes = len({one.recipe for one in claimed})
-    typer.echo(
-        f"wrote {output}: {len(claimed)} claims on {recipes} recipes; `pytest {output}` measures and judges them"
-    )
+    typer.echo(f"wrote {output}: {len(claimed)} claims, recipes: {recipes}; `pytest {output}` measures and judges them")
 
 
 def _best(cells: list[Cell]) -> list[Cell]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SIZE_ROOM_FRACTION = 0.02
 """A converter's next version moves names and padding by less."""
 
+SPARSE_FRACTION = 0.1
+"""Zeros from which on a file is one that is meant to be sparse; rounding to int8 alone leaves a few percent."""
+
 LEAST_DROP_POINTS = 0.5
 """Points of accuracy that few notice, and that 200 samples cannot show."""
 
@@ -66,6 +69,9 @@ def budgets(cell: Cell, date: str, latency_ratio: float | None = None) -> list[B
             f"{cell.raw_bytes:,} bytes on {date}, {cell.size_ratio:.2f}x smaller, and {SIZE_ROOM_FRACTION:.0%} of room",
         )
     ]
+    if cell.sparsity >= SPARSE_FRACTION:
+        why = f"{cell.gzip_bytes:,} bytes gzipped on {date}, {cell.gzip_ratio:.2f}x smaller: zeros show in nothing else"
+        found.append(Budget(recipe, "gzip_bytes", _up(cell.gzip_bytes * (1 + SIZE_ROOM_FRACTION)), False, why))
     if cell.measurement.outcomes is not None:
         drop = cell.accuracy_drop
         limit = max(LEAST_DROP_POINTS, math.ceil(10 * drop.high) / 10)
