@@ -127,7 +127,7 @@ WRONG = {
     "test_a_rule_on_the_means_of_two_runs_cries_wolf_loaded": ("the two files run interleaved", 8.0),
     "test_the_detectable_drop_is_the_exact_one": ("the drop taken out of the flips by chance", 3.54),
     # trained classifiers
-    "test_99_percent_and_int8_cost_a_point_at_most": ("pruned without retraining", 88.0),
+    "test_what_99_percent_and_int8_cost": ("pruned without retraining", 88.0),
     "test_99_percent_and_int8_shrink_the_weights_beyond_the_honest_factor": ("masks dropped in retraining", 4.1),
     "test_a_network_without_the_channels_is_faster": ("channels set to zero instead of removed", 1.0),
     "test_a_scale_a_channel_is_nearer_than_a_scale_a_tensor": ("one scale called one a channel, and worse", -6.0),
