@@ -42,7 +42,7 @@ def _fenced(command: click.Command, name: str, parent: click.Context | None) -> 
 
 
 def linked_files() -> dict[str, Path]:
-    """Return the repository's files that pages link to, by their place in the site: `files/.ci/gate` is `files/gate`."""
+    """Return the repository's files that pages link to, by their place in the site: `.ci/gate` is `files/gate.txt`."""
     found = {}
     for page in sorted((ROOT / "docs" / "pages").rglob("*.md")):
         for link in _LINK.finditer(page.read_text(encoding="utf-8")):

@@ -1,7 +1,7 @@
 """The page of what the papers claim and what was measured, from stored runs reduced to their verdicts.
 
-python docs/papers.py RUN.json ...    reduces stored runs to docs/measured.json, and writes the page
-python docs/papers.py                 writes the page again, after a change of wording or of a paper.toml
+`python docs/papers.py RUN.json ...` reduces stored runs to ``docs/measured.json`` and writes the page;
+without runs it writes the page again, after a change of wording or of a paper.toml.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _ESTIMATE = re.compile(
 INTRODUCTION = """\
 # What the papers claim, and what we measured
 
-Every sentence below is a paper's, in our words, with what it prints; under it, each bench that measured something about
-it. A bench's bound, and the reason for it, stand in the bench itself: `python -m pytest benches` measures all of this again.
+Every sentence below is a paper's, in our words, with what it prints; under it, each bench that measured something
+about it. `python -m pytest benches` measures all of this again.
 
-- **held**: measured inside the bound. **refuted**: the paper says otherwise, and what we measure instead, reproducibly,
-  is what the bound asserts. **undecided**: the interval of the samples reaches over the bound.
-  **unmeasured**: not possible here, with the reason. **broken**: outside the bound; there is none in a green run.
-- A **theorem** holds for any model, a **number** is the paper's own figure or network, a **trend** is an ordering shown on
-  a smaller trained network.
-- Where a bench has several cases, the least and the largest value stand, and all their intervals lie within the one given.
-  *n* is the number of evaluation samples; without it, the figure is exact or a time.
-- *By its own tables* is what the paper's printed numbers, recomputed, make of its sentence.
+- **held**: measured inside the bound. **refuted**: the paper says otherwise, and the bound asserts what is measured
+  instead, reproducibly. **undecided**: the samples' interval reaches over the bound. **unmeasured**: not possible
+  here, with the reason. **broken**: outside the bound; a green run has none. **no verdict**: no bench judges it.
+- A **theorem** holds for any model, a **number** is the paper's own figure or network, a **trend** is an ordering
+  shown on a smaller trained network.
+- Where a bench has several cases, the least and the largest value stand, and all their intervals lie within the one
+  given. *n* is the number of evaluation samples; figures without it are exact, or times.
+- *By its own tables* says whether the sentence agrees with the numbers that its paper prints.
 """
 
 
@@ -133,7 +133,7 @@ def page(measured: dict[str, Any], papers: Sequence[Paper]) -> str:
     parts = [INTRODUCTION, *_runs(runs)]
     parts.append(
         _table(
-            ("paper", "claims", *SUMMED),
+            ("paper", "claims and tables", *SUMMED),
             [
                 (one.name, str(len(one.rows)), *(str(one.counts.get(str(verdict), 0)) for verdict in SUMMED))
                 for one in written
@@ -143,9 +143,8 @@ def page(measured: dict[str, Any], papers: Sequence[Paper]) -> str:
     for chapter in written:
         parts.append(f"## {plain(chapter.name)}\n\n*{plain(chapter.title)}*\n")
         for section in chapter.sections:
-            parts.append(
-                f"### {plain(section.title)} {{ #{chapter.name.split()[0].lower()}-{_slug(section.title)} }}\n"
-            )
+            place = _slug(f"{chapter.name.split()[0]} {section.title}")
+            parts.append(f"### {plain(section.title)} {{ #{place} }}\n")
             parts += [_claim(row) for row in section.rows]
     return "\n".join(parts)
 
