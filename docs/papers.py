@@ -45,7 +45,8 @@ about it. `python -m pytest benches` measures all of this again.
   shown on a smaller trained network.
 - Where a bench has several cases, the least and the largest value stand, and all their intervals lie within the one
   given. *n* is the number of evaluation samples; figures without it are exact, or times.
-- *By its own tables* says whether the sentence agrees with the numbers that its paper prints.
+- *By its own tables* says whether the sentence agrees with the numbers that its paper prints; I03, S04 and the like
+  number what was found wrong with those.
 """
 
 
