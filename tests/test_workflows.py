@@ -17,7 +17,7 @@ from compress.measure.metric import METRICS
 from compress.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
-GUIDE = ROOT / "docs" / "ci.md"
+GUIDE = ROOT / "docs" / "pages" / "how-to" / "ci.md"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 SCRIPTS = sorted((ROOT / ".ci").iterdir())
 TEXTS = [*WORKFLOWS, *SCRIPTS, GUIDE, ROOT / "README.md", ROOT / "tox.ini"]
