@@ -132,7 +132,7 @@ def test_stacked_claims_are_kept_topmost_first():
         (
             ("p/s", at_least(1, why=WHY)),
             {"kind": "guess"},
-            "kind must be one of theorem, number, trend, refuted, got 'guess'",
+            "kind must be one of theorem, number, trend, refuted, budget, got 'guess'",
         ),
     ],
 )
