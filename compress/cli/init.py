@@ -10,30 +10,26 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from compress.cli.own_options import Data, ImageSize, Metric, Model, Samples, Scaling, Seed, write_text
+
 if TYPE_CHECKING:
-    from compress.own.data import Scaling
+    from compress.own import data as own_data
     from compress.own.proposal import Budget
     from compress.workbench import Cell
 
 
 def init(
-    model: Annotated[Path, typer.Argument(help="A .keras, .h5, float .tflite or .onnx file, or a SavedModel folder.")],
-    data: Annotated[str, typer.Option(help="An .npz file, a folder of labelled pictures, or module:function.")],
+    model: Model,
+    data: Data,
     recipe: Annotated[
         list[str] | None,
         typer.Option("--recipe", "-r", help="A recipe; may be given often.", show_default="the best of those proposed"),
     ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            help="accuracy, top_5, sqnr_db, psnr_db, cosine, or module:function.",
-            show_default="accuracy; sqnr_db without labels",
-        ),
-    ] = None,
-    scaling: Annotated[str, typer.Option(help="What becomes of pixels: auto, none, 0..1, -1..1 or caffe.")] = "auto",
-    image_size: Annotated[int | None, typer.Option(help="Side of the pictures, for a model that takes any.")] = None,
-    samples: Annotated[int, typer.Option(help="Samples that are scored, at most.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the split into calibration and evaluation.")] = 0,
+    metric: Metric = None,
+    scaling: Scaling = "auto",
+    image_size: ImageSize = None,
+    samples: Samples = 1000,
+    seed: Seed = 0,
     output: Annotated[Path, typer.Option(help="The file to write.")] = Path("claims.toml"),
     latency: Annotated[bool, typer.Option(help="Claim latency against the float32 file, too.")] = False,
     force: Annotated[bool, typer.Option(help="Replace the file when it is there.")] = False,
@@ -53,7 +49,7 @@ def init(
     if output.exists() and not force:
         raise ClaimError(f"{output} is there already; --force replaces it, --output names another file")
     given = [Recipe.parse(text) for text in recipe or ()]
-    options = DataOptions(scaling=cast("Scaling", scaling), image_size=image_size, samples=samples, seed=seed)
+    options = DataOptions(scaling=cast("own_data.Scaling", scaling), image_size=image_size, samples=samples, seed=seed)
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", model.stem)
     subject = own_subject(model, data, metric=metric, name=name, options=options)
     claimed: list[Budget] = []
@@ -71,7 +67,7 @@ def init(
     described: dict[str, str | int] = {"model": _relative(model, folder), "data": _data(data, folder)}
     described |= {"metric": metric} if metric else {}
     described |= {key: value for key, value in asdict(options).items() if value != getattr(DataOptions(), key)}
-    _write(output, to_toml(subject.name, described, claimed))
+    write_text(output, to_toml(subject.name, described, claimed))
     load_claims(output)
     recipes = len({one.recipe for one in claimed})
     typer.echo(f"wrote {output}: {len(claimed)} claims, recipes: {recipes}; `pytest {output}` measures and judges them")
@@ -98,13 +94,3 @@ def _relative(path: Path, folder: Path) -> str:
 
 def _data(data: str, folder: Path) -> str:
     return _relative(Path(data), folder) if Path(data).exists() else data
-
-
-def _write(path: Path, text: str) -> None:
-    from compress.claims.atomic import write_whole
-    from compress.errors import DataError
-
-    try:
-        write_whole(path, [text.encode()])
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}; name another file") from error

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from compress.cli.own_options import Data, ImageSize, Metric, Model, Samples, Scaling, Seed, write_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from compress.own.data import Scaling
+    from compress.own import data as own_data
     from compress.recipe import Recipe
     from compress.report.run_table import Row
     from compress.subject import Subject
@@ -19,26 +21,18 @@ Output = Annotated[str | None, typer.Option(metavar="FILE|-", help="Write it the
 
 
 def run(
-    model: Annotated[Path, typer.Argument(help="A .keras, .h5, float .tflite or .onnx file, or a SavedModel folder.")],
-    data: Annotated[str, typer.Option(help="An .npz file, a folder of labelled pictures, or module:function.")],
+    model: Model,
+    data: Data,
     recipe: Annotated[
         list[str] | None, typer.Option("--recipe", "-r", help="A recipe; may be given often.", show_default="proposed")
     ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            help="accuracy, top_5, sqnr_db, psnr_db, cosine, or module:function.",
-            show_default="accuracy; sqnr_db without labels",
-        ),
-    ] = None,
+    metric: Metric = None,
     json: Output = None,
     csv: Output = None,
-    scaling: Annotated[
-        str, typer.Option(help="What becomes of pixels: auto, none, 0..1, -1..1 or caffe (see the README).")
-    ] = "auto",
-    image_size: Annotated[int | None, typer.Option(help="Side of the pictures, for a model that takes any.")] = None,
-    samples: Annotated[int, typer.Option(help="Samples that are scored, at most.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the split into calibration and evaluation.")] = 0,
+    scaling: Scaling = "auto",
+    image_size: ImageSize = None,
+    samples: Samples = 1000,
+    seed: Seed = 0,
 ) -> None:
     """Compress a model by some recipes and show size, quality, latency and memory of each, the best marked.
 
@@ -50,7 +44,7 @@ def run(
     from compress.report.run_table import mark_pareto, to_csv, to_json
 
     given = [Recipe.parse(text) for text in recipe or ()]
-    options = DataOptions(scaling=cast("Scaling", scaling), image_size=image_size, samples=samples, seed=seed)
+    options = DataOptions(scaling=cast("own_data.Scaling", scaling), image_size=image_size, samples=samples, seed=seed)
     subject = own_subject(model, data, metric=metric, options=options)
     rows = mark_pareto(_measure(subject, given or propose_recipes(subject)))
     about = _about(subject, model, data)
@@ -58,7 +52,7 @@ def run(
         if where == "-":
             typer.echo(text, nl=False)
         elif where is not None:
-            _write(Path(where), text)
+            write_text(Path(where), text)
     if "-" not in (json, csv):
         _show(rows, about)
 
@@ -85,16 +79,6 @@ def _measure(subject: Subject, recipes: Sequence[Recipe]) -> list[Row]:
 
     with measured(subject, recipes) as found:
         return [refused(str(one), one.runtime, cell) if isinstance(cell, str) else row_of(cell) for one, cell in found]
-
-
-def _write(path: Path, text: str) -> None:
-    from compress.claims.atomic import write_whole
-    from compress.errors import DataError
-
-    try:
-        write_whole(path, [text.encode()])
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}; name another file") from error
 
 
 def _show(rows: Sequence[Row], about: dict[str, object]) -> None:
