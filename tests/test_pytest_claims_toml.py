@@ -119,6 +119,18 @@ def test_a_slip_is_one_error_that_names_the_place(team, before, after, message):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_the_files_options_of_the_data_and_its_metric_are_those_measured_by(team):
+    options = 'data = "data.npz"\nsamples = 37\nmetric = "sqnr_db"'
+    claimed = CLAIMS.split("[[claim]]")[0].replace('data = "data.npz"', options)
+    claim = CLAIMS.split("[[claim]]")[1].replace("size_ratio", "score").replace("2.5", "1")
+    (team / "claims.toml").write_text(f"{claimed}[[claim]]{claim}")
+
+    done = run(team, "pytest")
+
+    assert done.returncode == 0, done.stdout
+    assert "dB (n=37)" in done.stdout
+
+
 def test_init_writes_todays_values_with_room_and_pytest_holds_them(team):
     (team / "claims.toml").unlink(missing_ok=True)
     arguments = ("init", "net.onnx", "--data", "data.npz", "-r", "dynamic_range@onnx", "-r", "float16@onnx")

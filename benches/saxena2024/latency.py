@@ -6,7 +6,7 @@ import math
 
 from compress.claims.bound import Estimate
 from compress.claims.policy import Policy
-from compress.claims.timing import time_pair
+from compress.own import measures
 from compress.workbench import Cell
 
 BETWEEN_PROCESSES = 0.235
@@ -22,16 +22,8 @@ FACTORS = Policy(allowed_slowdown_fraction=0.9, time_budget_s=30, long_call_time
 
 
 def side_by_side(compressed: Cell, original: Cell) -> Estimate:
-    """Return the time of a call of `compressed` over that of `original`, the same runtime's; below 1 is faster.
-
-    Both are called in turn, in fresh instances every block, and timed by the calling thread's own clock, so that what
-    else the machine does hardly counts. The limits are those of all looks together, 99 % a side.
-    """
-    compressed.value("latency_s")  # unmeasured where other processes of the run compete
-    sample = compressed.workbench.data(compressed.subject).evaluation_x[:1]
-    found = time_pair(original.artifact.path, compressed.artifact.path, compressed.artifact.runtime, sample, FACTORS)
-    note = f"{1e3 * found.call_s * found.ratio:.2f} ms against {1e3 * found.call_s:.2f} ms, {found.blocks} blocks"
-    return Estimate(found.ratio, found.low, found.high, "x the latency", note=note)
+    """Return the time of a call of `compressed` over that of `original`, called in turn until a factor shows."""
+    return measures.side_by_side(compressed, original, FACTORS)
 
 
 def latency_ratio(compressed: Cell, original: Cell) -> Estimate:

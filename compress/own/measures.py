@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from compress.claims.bound import Estimate
 from compress.claims.policy import Policy
 from compress.claims.statistics import drop_of_scores
+from compress.claims.timing import time_pair
 from compress.errors import CompressError
 
 if TYPE_CHECKING:
@@ -18,21 +19,22 @@ TIMED = Policy(time_budget_s=10, long_call_time_budget_s=30)
 """How long the two files of a latency ratio are called in turn."""
 
 
-def latency_ratio(cell: Cell) -> Estimate:
-    """Return the time of a call over that of the float32 file in the same runtime; below 1 is faster.
+def side_by_side(compressed: Cell, original: Cell, policy: Policy = TIMED) -> Estimate:
+    """Return the time of a call of `compressed` over that of `original`, the same runtime's; below 1 is faster.
 
-    Both are called in turn in one process, in fresh instances every block, so that what else the machine does hardly
-    counts. The limits are those of all looks together, 99 % a side.
+    Both are called in turn, in fresh instances every block, and timed by the calling thread's own clock, so that what
+    else the machine does hardly counts. The limits are those of all looks together, 99 % a side.
     """
-    from compress.claims.timing import time_pair
-
-    cell.value("latency_s")  # unmeasured where other processes of the run compete
-    if cell.recipe == cell.recipe.reference():
-        return Estimate(1.0, 1.0, 1.0, "x the latency")
-    sample = cell.workbench.data(cell.subject).evaluation_x[:1]
-    found = time_pair(cell.reference.artifact.path, cell.artifact.path, cell.recipe.runtime, sample, TIMED)
-    note = f"{1e3 * found.call_s * found.ratio:.3g} ms against {1e3 * found.call_s:.3g} ms, {found.blocks} blocks"
+    compressed.value("latency_s")  # unmeasured where other processes of the run compete
+    sample = compressed.workbench.data(compressed.subject).evaluation_x[:1]
+    found = time_pair(original.artifact.path, compressed.artifact.path, compressed.artifact.runtime, sample, policy)
+    note = f"{1e3 * found.call_s * found.ratio:.2f} ms against {1e3 * found.call_s:.2f} ms, {found.blocks} blocks"
     return Estimate(found.ratio, found.low, found.high, "x the latency", note=note)
+
+
+def latency_ratio(cell: Cell) -> Estimate:
+    """Return the time of a call over that of the float32 file in the same runtime, side by side."""
+    return side_by_side(cell, cell.reference)
 
 
 def score_drop(cell: Cell) -> Estimate:

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benches.saxena2024 import latency
 from benches.saxena2024.latency import BETWEEN_PROCESSES, latency_ratio, side_by_side, speed_ratio
 from compress.claims.bound import at_most
 from compress.claims.claim import Claim, Unmeasured, Verdict, judge, unmeasured
@@ -54,7 +53,7 @@ def test_files_run_side_by_side_give_the_compressed_ones_time_over_the_originals
         assert (old, new, runtime, sample.shape) == ("original", "compressed", "onnx", (1, 2))
         return SimpleNamespace(ratio=4.0, low=3.5, high=4.5, call_s=0.002, blocks=6)
 
-    monkeypatch.setattr(latency, "time_pair", timed)
+    monkeypatch.setattr("compress.own.measures.time_pair", timed)
     ratio = side_by_side(cell("compressed"), cell("original"))
 
     assert (ratio.value, ratio.low, ratio.high) == (4.0, 3.5, 4.5)
