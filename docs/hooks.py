@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import click
+import typer
 from typer.main import get_command
 
 from compress.cli import app
@@ -28,7 +28,7 @@ def help_of_commands() -> str:
     """Return the help of `compress-bench` and of each of its commands, in Markdown."""
     group = get_command(app)
     parts = [_fenced(group, PROGRAM, None)]
-    with click.Context(group, info_name=PROGRAM, terminal_width=WIDTH, max_content_width=WIDTH) as context:
+    with typer.Context(group, info_name=PROGRAM, terminal_width=WIDTH, max_content_width=WIDTH) as context:
         for name in group.list_commands(context):
             command = group.get_command(context, name)
             if command is not None:
@@ -36,8 +36,8 @@ def help_of_commands() -> str:
     return "\n\n".join(parts)
 
 
-def _fenced(command: click.Command, name: str, parent: click.Context | None) -> str:
-    with click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH) as one:
+def _fenced(command: Any, name: str, parent: typer.Context | None) -> str:
+    with typer.Context(command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH) as one:
         return f"```text\n{command.get_help(one)}\n```"
 
 
