@@ -50,12 +50,22 @@ def keras_ends(model: keras.Model) -> Ends:
         raise CompressError(
             f"model {model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs; build it with keras.Input"
         )
-    named = names_of(keyed(model.input) or [tensor._keras_history.operation.name for tensor in inputs], INPUT_NAME)
-    given = keyed(model.output) or [tensor._keras_history.operation.name for tensor in outputs]
+    named = names_of(
+        keyed(_structure(model, "input")) or [tensor._keras_history.operation.name for tensor in inputs], INPUT_NAME
+    )
+    given = keyed(_structure(model, "output")) or [tensor._keras_history.operation.name for tensor in outputs]
     found = tuple(
         Input(name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in zip(named, inputs, strict=True)
     )
     return Ends(found, tuple(names_of(given, OUTPUT_NAME)))
+
+
+def _structure(model: keras.Model, end: str) -> Any:
+    """Return the tensor, list or dictionary of a model's ``input`` or ``output``."""
+    try:
+        return getattr(model, end)
+    except AttributeError:  # a Sequential that was never called
+        return getattr(model, f"{end}s")[0]
 
 
 def keyed(structure: Any) -> list[str]:
@@ -92,7 +102,7 @@ def keras_inputs(model: keras.Model, x: Mapping[str, Any]) -> Any:
     names = [one.name for one in keras_ends(model).inputs]
     if missing := [name for name in names if name not in x]:
         raise CompressError(f"{model.name} takes {', '.join(names)}, and the samples have no {', '.join(missing)}")
-    return keras.tree.pack_sequence_as(model.input, [x[name] for name in names])
+    return keras.tree.pack_sequence_as(_structure(model, "input"), [x[name] for name in names])
 
 
 def parameters_named(names: Sequence[str]) -> inspect.Signature:

@@ -84,7 +84,7 @@ def test_two_exports_of_one_model_are_the_same_bytes(model, data):
 def test_samples_without_an_inputs_field_are_refused_by_name(model, data, text):
     recipe = Recipe.parse(text)
     session = open_session(recipe.export.export(model, data, runtime=recipe.runtime, seed=0), recipe.runtime)
-    with pytest.raises(DataError, match="padding_mask.*fields token_ids, other"):
+    with pytest.raises(DataError, match=r"padding_mask.*fields token_ids, other"):
         session.invoke(records({"token_ids": np.zeros((1, LENGTH), np.int32), "other": np.zeros((1, 2))}))
     with pytest.raises(DataError, match="no fields"):
         session.invoke(np.zeros((1, LENGTH), np.int32))

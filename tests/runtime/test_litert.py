@@ -251,7 +251,8 @@ def test_a_bound_call_runs_one_inference_of_its_own_sample_again_and_again(float
     call = session.bind(x)
     for _ in range(3):
         call()
-    found = session._interpreter.get_tensor(session._output["index"])
+    (detail,) = session._outputs.values()
+    found = session._interpreter.get_tensor(detail["index"])
     np.testing.assert_allclose(found, x @ WEIGHTS.T + BIAS, rtol=1e-6)
 
 
