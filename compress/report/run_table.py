@@ -139,7 +139,7 @@ def legend(quality: str, n: int) -> str:
 
 def judged_name(rows: Sequence[Row], metric: str) -> str:
     """Return what the quality of `rows` is called: a mean of samples, where `metric` is of all samples together."""
-    return f"{metric}, mean of samples" if any(row.overall_score is not None for row in rows) else metric
+    return f"mean {metric} of samples" if any(row.overall_score is not None for row in rows) else metric
 
 
 def lines_of(rows: Sequence[Row], metric: str, unit: str) -> list[str]:
