@@ -23,7 +23,7 @@ from compress.quantization.calibration import PERCENTILE
 from compress.quantization.conversion import conversions_of
 from compress.quantization.onnx_names import name_by_place, pin_bytes, prepare_own, sort_from_outputs, write_erfc_by_erf
 from compress.quantization.quiet import quiet_conversion
-from compress.quantization.signature import ends_of, serving
+from compress.quantization.signature import serving
 from compress.records import fields
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _float32(model: keras.Model | ModelFile, folder: Path) -> bytes:
 
     if isinstance(model, ModelFile) and model.format == "onnx":
         return bytes(name_by_place(prepare_own(onnx.load_model_from_string(model.read()))).SerializeToString())
-    proto = _from_saved_model(model) if isinstance(model, ModelFile) else _from_keras(model, folder)
+    proto = _converted(model, folder)
     write_erfc_by_erf(proto)
     if len(proto.graph.input) > 1 or len(proto.graph.output) > 1:
         sort_from_outputs(proto)
@@ -91,26 +91,20 @@ def _float32(model: keras.Model | ModelFile, folder: Path) -> bytes:
     return bytes(proto.SerializeToString())
 
 
-def _from_saved_model(file: ModelFile) -> Any:
-    import tf2onnx
-
-    from compress.quantization.saved_model import serving_function
-
-    found = serving_function(file)
-    with _optimizing_in_place():
-        return tf2onnx.convert.from_function(found.serve, input_signature=list(found.specs), opset=OPSET)[0]
-
-
-def _from_keras(model: keras.Model, folder: Path) -> Any:
+def _converted(model: keras.Model | ModelFile, folder: Path) -> Any:
     import keras
     import onnx
+    import tensorflow as tf
+    import tf2onnx
 
-    ends = ends_of(model)
-    if not ends.are_single:
-        return _from_several(model)
-    (one,) = ends.inputs
+    found = serving(model)
+    if isinstance(model, ModelFile) or not found.ends.are_single:
+        served = tf.function(found.answer, input_signature=list(found.specs))
+        with _optimizing_in_place():
+            return tf2onnx.convert.from_function(served, input_signature=list(found.specs), opset=OPSET)[0]
+    (spec,) = found.specs
     path = folder / "float32.onnx"
-    signature = [keras.InputSpec(shape=(1, *one.shape[1:]), dtype=one.dtype, name=INPUT_NAME)]
+    signature = [keras.InputSpec(shape=spec.shape, dtype=spec.dtype.name, name=INPUT_NAME)]
     try:
         with _optimizing_in_place():
             model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
@@ -118,18 +112,6 @@ def _from_keras(model: keras.Model, folder: Path) -> Any:
         model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
     gc.collect()  # the exporter's graphs hold each other: 700 MB of a ResNet50
     return onnx.load(path)
-
-
-def _from_several(model: keras.Model) -> Any:
-    """Return the graph of a model with several inputs or outputs, by their names."""
-    import tensorflow as tf
-    import tf2onnx
-
-    serve, specs = serving(model)
-    with _optimizing_in_place():
-        return tf2onnx.convert.from_function(
-            tf.function(serve, input_signature=specs), input_signature=specs, opset=OPSET
-        )[0]
 
 
 @contextmanager
