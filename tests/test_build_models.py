@@ -85,19 +85,12 @@ SHARING = ("float32", "dynamic_range", "int8(2)", "int8(2, engine=ai_edge)", "fl
 @pytest.fixture
 def exports(monkeypatch):
     """Return the list of the formats that models were converted to, in order."""
-    import keras
-
-    from compress.quantization import litert
+    from compress.quantization import litert, onnxruntime
 
     made = []
-    export, traced = keras.Model.export, litert._traced
-
-    def counted(self, path, **options):
-        made.append(options["format"])
-        return export(self, path, **options)
-
-    monkeypatch.setattr(keras.Model, "export", counted)
+    traced, converted = litert._traced, onnxruntime._converted
     monkeypatch.setattr(litert, "_traced", lambda model: made.append("tflite") or traced(model))
+    monkeypatch.setattr(onnxruntime, "_converted", lambda model: made.append("onnx") or converted(model))
     return made
 
 

@@ -1,4 +1,4 @@
-"""Write ONNX files: tf2onnx through `keras.Model.export`, then ONNX Runtime's own quantizers.
+"""Write ONNX files: tf2onnx, then ONNX Runtime's own quantizers.
 
 Options after https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html: dynamic quantization per
 channel; static quantization in QDQ form with signed weights and activations. Files take one sample at a time, as the
@@ -53,7 +53,7 @@ def write_onnx(
     with quiet_conversion(precision, "onnx", remedy), tempfile.TemporaryDirectory() as folder:
         import onnx
 
-        content = conversions_of(model).once("onnx", lambda: _float32(model, Path(folder)))
+        content = conversions_of(model).once("onnx", lambda: _float32(model))
         proto = onnx.load_model_from_string(content)
         if precision == "float16":
             proto = _float16(proto)
@@ -76,12 +76,12 @@ def _input_dtypes(proto: Any) -> dict[str, Any]:
     }
 
 
-def _float32(model: keras.Model | ModelFile, folder: Path) -> bytes:
+def _float32(model: keras.Model | ModelFile) -> bytes:
     import onnx
 
     if isinstance(model, ModelFile) and model.format == "onnx":
         return bytes(name_by_place(prepare_own(onnx.load_model_from_string(model.read()))).SerializeToString())
-    proto = _converted(model, folder)
+    proto = _converted(model)
     write_erfc_by_erf(proto)
     if len(proto.graph.input) > 1 or len(proto.graph.output) > 1:
         sort_from_outputs(proto)
@@ -91,27 +91,20 @@ def _float32(model: keras.Model | ModelFile, folder: Path) -> bytes:
     return bytes(proto.SerializeToString())
 
 
-def _converted(model: keras.Model | ModelFile, folder: Path) -> Any:
-    import keras
-    import onnx
+def _converted(model: keras.Model | ModelFile) -> Any:
     import tensorflow as tf
     import tf2onnx
 
     found = serving(model)
-    if isinstance(model, ModelFile) or not found.ends.are_single:
-        served = tf.function(found.answer, input_signature=list(found.specs))
-        with _optimizing_in_place():
-            return tf2onnx.convert.from_function(served, input_signature=list(found.specs), opset=OPSET)[0]
-    (spec,) = found.specs
-    path = folder / "float32.onnx"
-    signature = [keras.InputSpec(shape=spec.shape, dtype=spec.dtype.name, name=INPUT_NAME)]
+    specs = list(found.specs)
+    served = tf.function(found.answer, input_signature=specs)
     try:
         with _optimizing_in_place():
-            model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
+            proto = tf2onnx.convert.from_function(served, input_signature=specs, opset=OPSET)[0]
     except Exception:  # a pass over the graph failed, which the copies are for
-        model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
+        proto = tf2onnx.convert.from_function(served, input_signature=specs, opset=OPSET)[0]
     gc.collect()  # the exporter's graphs hold each other: 700 MB of a ResNet50
-    return onnx.load(path)
+    return proto
 
 
 @contextmanager
