@@ -1,10 +1,17 @@
 """A metric is found by its name, a function of one's own included, and says what is wrong with one that is not."""
 
+import json
+import re
+from pathlib import Path
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compress.claims.claims_toml import schema
+from compress.cli.own_options import Metric
 from compress.errors import DataError
 from compress.measure.classification import in_top
 from compress.measure.quality import JUDGES, Judge, find_judge
@@ -38,6 +45,8 @@ def test_labels_that_are_no_classes_are_refused(outputs, labels, said):
     with pytest.raises(DataError, match=said):
         find_judge("top_5")(outputs, labels)
 
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "pages" / "how-to" / "own-model.md"
 
 RANDOM = np.random.default_rng(0).random((4, 6)).astype(np.float32)
 BOXES = np.tile(np.array([[0, 0, 10, 10, 0.9, 1]], np.float32), (4, 1, 1))
@@ -81,6 +90,16 @@ def test_a_score_of_all_samples_that_fails_is_told_with_the_metric(tmp_path, mon
     judge = Judge("mine", "compress.measure.spans:f1", "labels", overall="overall_metric:all_of_it")
     with pytest.raises(DataError, match="metric mine: overall_metric:all_of_it failed: KeyError: 'lost'"):
         judge.of_all(RANDOM, RANDOM)
+
+
+@pytest.mark.parametrize("place", ["--help", "claims.schema.json", "how-to"])
+def test_every_registered_metric_is_named_where_people_choose_one(place):
+    text = {
+        "--help": next(one for one in get_args(Metric) if hasattr(one, "help")).help,
+        "claims.schema.json": json.dumps(schema()["properties"]["subject"]),
+        "how-to": HOW_TO.read_text(),
+    }[place]
+    assert [name for name in JUDGES if not re.search(rf"\b{name}\b", text)] == []
 
 
 def test_an_unknown_metric_is_told_which_there_are():
