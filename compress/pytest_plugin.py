@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from compress import pytest_claims_toml
 from compress.claims.claim import Verdict, limits_of
 from compress.errors import ClaimError, CompressError
 from compress.pytest_distributed import merge, share_of
+from compress.pytest_each_subject import parametrize, subject
 from compress.pytest_foresight import build_ahead
 from compress.pytest_judging import SCALES, claims_on, fail_gaps, fail_without_bench, judge_bench, without_value
 from compress.pytest_run import COMPARE, DESELECTED, Run, is_whole, ledger_of, selection_of
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 RUN = pytest.StashKey[Run]()
 SHARES = pytest.StashKey[list[dict[str, Any]]]()
 """What each worker of pytest-xdist measured and judged."""
+
+__all__ = ["subject"]  # pytest finds a plugin's fixtures by its names
 
 FIXTURES = frozenset({"compressed", "paper_table", "report_figure", "report_table"})
 
@@ -94,6 +98,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_compress_subjects(config: pytest.Config) -> list[Subject]:
     """Hand over the subjects of the ``claims.toml`` files that were collected."""
     return pytest_claims_toml.own_subjects(config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Call a bench that takes the fixture `subject` for each subject of the suite."""
+    parametrize(metafunc, sys.modules[__name__])
 
 
 def _is_ours(item: pytest.Item) -> bool:

@@ -18,9 +18,11 @@ from compress.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "pages" / "how-to" / "ci.md"
+OWN = GUIDE.with_name("own-repository.md")
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+EXAMPLES = sorted((ROOT / "examples").glob("*/.github/workflows/*.yml"))
 SCRIPTS = sorted((ROOT / ".ci").iterdir())
-TEXTS = [*WORKFLOWS, *SCRIPTS, GUIDE, ROOT / "README.md", ROOT / "tox.ini"]
+TEXTS = [*WORKFLOWS, *EXAMPLES, *SCRIPTS, GUIDE, OWN, ROOT / "README.md", ROOT / "tox.ini"]
 OF_OTHERS = {"--edit-last"}
 """Options of other programs that the guide speaks about."""
 
@@ -86,9 +88,10 @@ def test_every_command_and_its_options_exist(path):
 
 
 def test_there_is_something_to_check():
-    assert len(invocations(GUIDE, "(?:python -m )?pytest")) == 4
+    assert len(invocations(GUIDE, "(?:python -m )?pytest")) == 5
     assert {given.split()[0] for given in invocations(GUIDE, "compress-bench")} >= {"accept", "compare", "gc", "doctor"}
     assert [len(steps(path)) for path in WORKFLOWS] == [10, 2]
+    assert [len(steps(path)) for path in EXAMPLES] == [2]
 
 
 @pytest.mark.parametrize("path", [GUIDE, ROOT / "README.md"], ids=lambda path: path.name)
@@ -127,7 +130,7 @@ def test_every_gap_and_every_judged_metric_has_a_line_in_the_guide():
     assert [name for name in sorted(judged) if not re.search(rf"\b{name}\b", lines)] == []
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*WORKFLOWS, *EXAMPLES], ids=lambda path: path.name)
 def test_the_steps_are_shell(path):
     for script in steps(path):
         plain = re.sub(r"\$\{\{.*?\}\}", "x", script)

@@ -89,8 +89,9 @@ class StoredRun:
 
     @property
     def commit(self) -> str:
-        """The first ten digits of the commit it was made from."""
-        return str((self.document.get("commit_info") or {}).get("id") or "")[:10] or "no commit"
+        """The first ten digits of the commit it was made from; without any, pytest-benchmark says unversioned."""
+        named = str((self.document.get("commit_info") or {}).get("id") or "")
+        return "no commit" if named in ("", "unversioned") else named[:10]
 
     def describe(self) -> str:
         """Return the run's number, status, time and commit, for people; a golden file's name, date and reason."""

@@ -9,6 +9,13 @@ import typer
 
 Model = Annotated[Path, typer.Argument(help="A .keras, .h5, float .tflite or .onnx file, or a SavedModel folder.")]
 Data = Annotated[str, typer.Option(help="An .npz file, a folder of labelled pictures, or module:function.")]
+SomeData = Annotated[
+    str | None,
+    typer.Option(
+        help="An .npz file, a folder of pictures, or module:function, as `run` reads it.",
+        show_default="noise, and said so",
+    ),
+]
 Metric = Annotated[
     str | None,
     typer.Option(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -29,6 +31,9 @@ def run(
     metric: Metric = None,
     json: Output = None,
     csv: Output = None,
+    files: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Copy the compressed files there, named by their recipes.")
+    ] = None,
     scaling: Scaling = "auto",
     image_size: ImageSize = None,
     samples: Samples = 1000,
@@ -53,8 +58,23 @@ def run(
             typer.echo(text, nl=False)
         elif where is not None:
             write_text(Path(where), text)
+    if files is not None:
+        _copy(rows, model.stem, files)
     if "-" not in (json, csv):
         _show(rows, about)
+
+
+def _copy(rows: Sequence[Row], stem: str, folder: Path) -> None:
+    from compress.errors import DataError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for row in rows:
+            if row.file:
+                recipe = re.sub(r"[^A-Za-z0-9._]+", "-", row.recipe.partition("@")[0]).strip("-")
+                shutil.copyfile(row.file, folder / f"{stem}.{recipe}{Path(row.file).suffix}")
+    except OSError as error:
+        raise DataError(f"{folder}: the files could not be copied: {error.strerror}; name another folder") from error
 
 
 def _about(subject: Subject, model: Path, data: str) -> dict[str, object]:

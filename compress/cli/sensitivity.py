@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from compress.cli.own_options import ImageSize, Scaling, SomeData
 from compress.cli.storage import open_console
+
+if TYPE_CHECKING:
+    from compress.own import data as own_data
 
 
 def sensitivity(
     model: Annotated[Path, typer.Argument(help="A float .tflite or .onnx file.")],
-    data: Annotated[
-        Path | None,
-        typer.Option(help="An .npz file: x, y where there are labels, calibration.", show_default="noise, and said so"),
-    ] = None,
+    data: SomeData = None,
+    scaling: Scaling = "auto",
+    image_size: ImageSize = None,
     precision: Annotated[Literal["int8", "dynamic_range"], typer.Option(help="What to quantize to.")] = "int8",
     samples: Annotated[int, typer.Option(help="How many samples to measure on.", min=1)] = 64,
     calibration: Annotated[int, typer.Option(help="How many samples to calibrate int8 with.", min=1)] = 100,
@@ -25,7 +28,7 @@ def sensitivity(
         int | None, typer.Option(help="Layers to keep in float.", min=0, show_default="as many as is worth it, up to 5")
     ] = None,
     write: Annotated[Path | None, typer.Option(help="Write the file that keeps those layers.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the split, or of the noise.", min=0)] = 0,
     top: Annotated[int, typer.Option(help="Rows of the ranking.", min=1)] = 15,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
@@ -37,8 +40,10 @@ def sensitivity(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from compress.explain.sensitivity import sweep
+    from compress.own import DataOptions
     from compress.report.sensitivity import print_sensitivity
 
+    options = DataOptions(scaling=cast("own_data.Scaling", scaling), image_size=image_size, samples=samples, seed=seed)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -47,11 +52,10 @@ def sensitivity(
             model,
             data,
             precision=precision,
-            samples=samples,
+            options=options,
             calibration=calibration,
             layers=layers,
             keep=keep,
-            seed=seed,
             write=write,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

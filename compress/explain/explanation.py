@@ -13,6 +13,7 @@ from compress.explain.kept_float import KeptFloat, kept_float
 from compress.explain.layer_errors import LayerErrors, layer_errors
 from compress.explain.samples import noise, read_samples
 from compress.measure.size import bytes_by_kind, elements_by_dtype
+from compress.own.data import DataOptions
 from compress.runtime.isolation import DEADLINE_S
 from compress.runtime.session import read_content, read_graph, read_parts
 
@@ -20,7 +21,7 @@ RUNTIMES = {".tflite": "litert", ".onnx": "onnx"}
 """Suffix of a file that holds a graph -> its runtime."""
 
 SAMPLES = 32
-SEED = 0
+"""Samples that each layer is compared on, unless others are asked for."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,15 @@ def runtime_of(path: Path) -> str:
 def explain(
     model: Path,
     against: Path | None = None,
-    data: Path | None = None,
+    data: Path | str | None = None,
     *,
-    samples: int = SAMPLES,
-    seed: int = SEED,
+    options: DataOptions | None = None,
     deadline_s: float = DEADLINE_S,
 ) -> Explanation:
     """Return where the bytes of the file `model` are and what stayed float; with the float file, each layer's error.
 
-    `data` is an ``.npz`` file of samples; without it the files are run on noise of `seed`. Raises `ModelFileError` or
-    `DataError` that names the bad file, `RuntimeCrash` when one cannot be run.
+    `data` and its `options` are those of `compress.own.own_subject`; without any the files are run on noise. Raises
+    `ModelFileError` or `DataError` that names the bad file, `RuntimeCrash` when one cannot be run.
     """
     runtime = runtime_of(model)
     content = read_content(model)
@@ -95,11 +95,16 @@ def explain(
             f"{against} is no {model.suffix} file; name the float file that {model.name} was made from"
         )
     try:
-        reference = read_graph(read_content(against), runtime)
+        float_content = read_content(against)
+        reference = read_graph(float_content, runtime)
     except ModelFileError as error:
         raise ModelFileError(f"{against}: {error}") from error
     if len(reference.inputs) != len(graph.inputs):
         raise ModelFileError(f"{model} and {against} do not have the same inputs; name the float file of this network")
-    given = noise(reference, samples, seed) if data is None else read_samples(data, reference, samples)
+    options = options or DataOptions(samples=SAMPLES)
+    if data is None:
+        given = noise(reference, options.samples, options.seed)
+    else:
+        given = read_samples(str(data), float_content, runtime, options)
     errors = layer_errors(model, against, runtime, given, deadline_s)
     return Explanation(**{**vars(found), "against": str(against), "samples": given.described, "errors": errors})

@@ -23,6 +23,9 @@ _INTEGER_FORMS = {
     "com.microsoft.MatMulIntegerToFloat": "MatMul",
 }  # fmt: skip
 
+_FOLDED = frozenset({"BatchNormalization", "Relu", "Clip"})
+"""Operations that a quantizer makes a part of the layer before them."""
+
 _SATURATING = frozenset({"SOFTMAX", "LOGISTIC", "Softmax", "Sigmoid"})
 
 ROLES = {
@@ -102,24 +105,59 @@ def match(reference: Graph, other: Graph) -> Matching:
         here, there = reference.tensors[node.name], other.tensors.get(node.name)
         if there and here.named and there.named and there.storage is None and _same_shape(here.shape, there.shape):
             taken[node.name] = node.name
-    used = set(taken.values())
+    by_name, used = frozenset(taken), set(taken.values())
     left = [node for node in wanted if node.name not in taken]
     offered = [each for each in other.nodes if is_layer(each) and _is_main(other, each) and each.name not in used]
     wanted_keys, offered_keys = [_key(reference, node) for node in left], [_key(other, node) for node in offered]
     for block in SequenceMatcher(None, wanted_keys, offered_keys, autojunk=False).get_matching_blocks():
         for step in range(block.size):
             taken[left[block.a + step].name] = offered[block.b + step].name
-    pairs = tuple((node, node.name, _settled(other, taken[node.name])) for node in wanted if node.name in taken)
+    folded = _FOLDED - {each.op for each in other.nodes}
+    there = {each.name: each for each in other.nodes}
+    pairs = tuple(
+        (
+            node,
+            node.name
+            if node.name in by_name
+            else _with_folded(reference, node, folded, there[taken[node.name]])[-1].name,
+            _settled(other, taken[node.name]),
+        )
+        for node in wanted
+        if node.name in taken
+    )
     return Matching(pairs, tuple((node, _why_unmatched(node, other)) for node in wanted if node.name not in taken))
+
+
+def _with_folded(graph: Graph, node: Node, folded: frozenset[str], same: Node) -> list[Node]:
+    """Return a layer, and behind it those that alone read what is before them and are a part of `same` elsewhere.
+
+    These are of the kinds `folded`, or the bias that `same` has as an input and `node` has not.
+    """
+    found = [node]
+    while len(readers := graph.readers.get(found[-1].name, [])) == 1:
+        after, position = readers[0]
+        is_bias = after.op == "Add" and len(found) == 1 and len(node.inputs) < len(same.inputs)
+        if after.op not in folded and not (is_bias and _is_constant(graph, after.inputs[1 - position])):
+            break
+        found.append(after)
+    return found
+
+
+def _is_constant(graph: Graph, name: str) -> bool:
+    writer = graph.writers.get(name)
+    moved = writer is not None and writer.op in CONVERSIONS | _MOVES and bool(writer.inputs)
+    return graph.is_constant(name) or (moved and writer is not None and _is_constant(graph, writer.inputs[0]))
 
 
 def match_constants(reference: Graph, other: Graph, matching: Matching) -> Iterator[tuple[str, str, str]]:
     """Yield float constants of `reference`, the same ones in `other` and the layer that reads them."""
     there = {node.name: node for node in other.nodes}
+    # a normalization that was folded into a layer is in its weights there, which are others then
+    rescaled = {node.name for node, here, _ in matching.pairs if _is_normalized(reference, node.name, here)}
     homes = {node.name: there.get(_unsettled(other, tensor)) for node, _, tensor in matching.pairs}
     seen: set[str] = set()
     for node in reference.nodes:
-        if not is_layer(node):
+        if not is_layer(node) or node.name in rescaled:
             continue
         for position, name in enumerate(node.inputs):
             constant = source(reference, name)
@@ -134,6 +172,16 @@ def match_constants(reference: Graph, other: Graph, matching: Matching) -> Itera
                 found = source(other, home.inputs[position]) if home is not None and same else ""
             if found and other.is_constant(found):
                 yield constant, found, node.name
+
+
+def _is_normalized(graph: Graph, name: str, result: str) -> bool:
+    """Return whether a normalization stands between a layer's own result and what it is compared by."""
+    while name != result:
+        after, _ = graph.readers[name][0]
+        if after.op == "BatchNormalization":
+            return True
+        name = after.name
+    return False
 
 
 def _is_main(graph: Graph, node: Node) -> bool:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from compress.errors import CompressError
 from compress.explain.litert_layers import weighted_layers
-from compress.quantization.onnx_names import pin_bytes
+from compress.quantization.onnx_names import pin_bytes, prepare_own
+from compress.quantization.onnxruntime import with_flat_biases
 from compress.runtime.onnx_graph import read_graph
 
 
@@ -34,12 +35,12 @@ class ONNXLayers:
         if any("uantizeLinear" in node.op_type or "Integer" in node.op_type for node in model.graph.node):
             raise CompressError("the file is quantized already; name the float file of the network")
         named = Path(self._folder.name) / "named.onnx"
-        onnx.save(model, named)
+        onnx.save(prepare_own(model), named)
         if precision == "int8":
             quant_pre_process(named, self._prepared, skip_symbolic_shape=True)
         else:
             self._prepared = named
-        model = onnx.load(self._prepared)
+        model = with_flat_biases(onnx.load(self._prepared))
         for node in model.graph.node:
             node.name = node.output[0]  # the quantizer's handle
         onnx.save(model, self._prepared)

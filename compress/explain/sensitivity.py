@@ -20,6 +20,8 @@ from compress.explain.layers import telling
 from compress.explain.samples import Samples, noise, read_samples
 from compress.explain.sweep_process import SweepProcess, Written
 from compress.measure.classification import SQNR_CEILING_DB
+from compress.own.data import DataOptions
+from compress.runtime.graph import Graph
 from compress.runtime.isolation import DEADLINE_S
 from compress.runtime.session import read_content, read_graph, read_parts
 
@@ -29,7 +31,7 @@ WORTH_DB = 3.0
 MOST = 0.8
 """Share of the gain in dB that the advised layers bring: each further layer brings a little."""
 
-LAYERS, KEEP = 40, 5
+LAYERS, KEEP, SAMPLES = 40, 5, 64
 
 
 @dataclass(frozen=True)
@@ -80,20 +82,20 @@ class Sensitivity:
 
 def sweep(
     model: Path,
-    data: Path | None,
+    data: Path | str | None,
     *,
     precision: str = "int8",
-    samples: int = 64,
+    options: DataOptions | None = None,
     calibration: int = 100,
     layers: int = LAYERS,
     keep: int | None = None,
-    seed: int = 0,
     write: Path | None = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     deadline_s: float = DEADLINE_S,
 ) -> Sensitivity:
     """Return how much each layer of the float file `model` loses at `precision`, and which to keep.
 
+    `data` and its `options` are those of `compress.own.own_subject`; without any, noise is measured on.
     At most `layers` are swept: in larger networks those whose error grows most in the file that is quantized whole.
     `keep` is how many to keep (None: as many as is worth it, up to `KEEP`); the advised file is written to `write`.
     Raises `CompressError` that names file and remedy for what cannot be read, quantized or run.
@@ -103,9 +105,9 @@ def sweep(
     try:
         read_parts(content, runtime)
         graph = read_graph(content, runtime)
-        given = noise(graph, samples, seed) if data is None else read_samples(data, graph, samples)
     except CompressError as error:
-        raise error if str(data) in str(error) else type(error)(f"{model}: {error}") from error
+        raise type(error)(f"{model}: {error}") from error
+    given = _samples(model, data, content, runtime, graph, options or DataOptions(samples=SAMPLES))
     if precision == "int8":
         given = _with_calibration(given, calibration)
     with SweepProcess(model, runtime, precision, given, deadline_s) as process:
@@ -155,6 +157,17 @@ def sweep(
             tuple(name for name in process.layers if name not in swept),
             telling(graph) if telling(graph) not in graph.outputs else "output",
         )
+
+
+def _samples(
+    model: Path, data: Path | str | None, content: bytes, runtime: str, graph: Graph, options: DataOptions
+) -> Samples:
+    if data is not None:
+        return read_samples(str(data), content, runtime, options)
+    try:
+        return noise(graph, options.samples, options.seed)
+    except CompressError as error:
+        raise type(error)(f"{model}: {error}") from error
 
 
 def advise(files: Sequence[Kept]) -> int:

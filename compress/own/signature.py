@@ -73,11 +73,11 @@ def read_signature(file: ModelFile) -> Signature:
                 f"{file.path} takes batches of {end.shape[0]}, and one sample a call is measured; export it again with "
                 "a batch of 1, or a free one"
             )
-    return Signature(_named(inputs), _named(outputs), parameters, rescales)
+    return Signature(named(inputs), named(outputs), parameters, rescales)
 
 
-def _named(ends: tuple[End, ...]) -> tuple[End, ...]:
-    """Return several ends by the names that they get in files and samples."""
+def named(ends: tuple[End, ...]) -> tuple[End, ...]:
+    """Return the ends by the names that they get in files and samples."""
     names = names_of([end.name for end in ends], ends[0].name)
     return tuple(replace(end, name=name) for end, name in zip(ends, names, strict=True))
 

@@ -162,6 +162,7 @@ def _static(
     onnx.save(proto, named)
     # fuses MatMul and Add, so that biases become int32 at the product's scale instead of int8 at their own
     quant_pre_process(named, prepared, skip_symbolic_shape=True)
+    onnx.save(with_flat_biases(onnx.load(prepared)), prepared)
     quantize_static(
         prepared,
         path,
@@ -174,6 +175,20 @@ def _static(
         extra_options=options,
     )
     return onnx.load(path)
+
+
+def with_flat_biases(proto: Any) -> Any:
+    """Return the model with every bias row ``(1, n)`` of a Gemm stored as ``(n,)``, which is the same to it.
+
+    ONNX Runtime's quantizer (1.31) takes a bias by its weight's channels, of which a row has one.
+    """
+    readers = [(node.op_type, place, name) for node in proto.graph.node for place, name in enumerate(node.input)]
+    biases = {name for op, place, name in readers if (op, place) == ("Gemm", 2)}
+    others = {name for op, place, name in readers if (op, place) != ("Gemm", 2)}
+    for tensor in proto.graph.initializer:
+        if tensor.name in biases - others and len(tensor.dims) == 2 and tensor.dims[0] == 1:
+            del tensor.dims[0]
+    return proto
 
 
 class _Samples:

@@ -14,6 +14,12 @@ from compress.explain.layer_errors import LayerError
 
 TOP = 12
 
+LONGEST = 40
+"""Letters of a name in a table; --json has all."""
+
+NAMED = 3
+"""Layers that are named for each reason why some could not be compared; --json has all."""
+
 
 def explanation(found: Explanation, top: int = TOP) -> RenderableType:
     """Return what `found` says as tables; `top` rows of each, the rest summed."""
@@ -24,6 +30,16 @@ def explanation(found: Explanation, top: int = TOP) -> RenderableType:
     else:
         blocks += ["", *_errors(found, top)]
     return Group(*blocks)
+
+
+def shown(name: str) -> str:
+    """Return a tensor's name as a table has it: converters join the names of all that they fused, and none is short.
+
+    Of joined names the first is shown, and of a long one its end, which tells it from its neighbours.
+    """
+    first, joined, _ = name.partition(";")
+    mark = ";…" if joined else ""
+    return (first if len(first) <= LONGEST else f"…{first[1 - LONGEST :]}") + mark
 
 
 def new_table(*columns: str, left: int = 1) -> Table:
@@ -58,7 +74,7 @@ def _tensors(found: Explanation, top: int) -> Table:
     table = new_table("tensor", *readers, "stored", "shape", "bytes", "scales", "share", left=3 + len(readers))
     for row in found.tensors[:top]:
         scales = f"{row.scale_bytes + row.index_bytes:,}"
-        text = (row.name, *(row.layer.partition(" ")[0] for _ in readers), row.dtype, _shape(row))
+        text = (shown(row.name), *(row.layer.partition(" ")[0] for _ in readers), row.dtype, _shape(row))
         table.add_row(*text, f"{row.weight_bytes:,}", scales, f"{row.share:.1%}")
     blank = ("",) * (2 + len(readers))
     rest = found.tensors[top:]
@@ -77,10 +93,10 @@ def _tensors(found: Explanation, top: int) -> Table:
 def _kept(found: Explanation, top: int) -> list[RenderableType]:
     if not found.kept_float:
         floats = sum(count for dtype, count in found.by_dtype.items() if dtype in ("float32", "float64"))
-        return ["stayed float: all of it; nothing in this file is quantized" if floats else "stayed float: nothing"]
+        return ["stayed float: all of it; nothing in this file is quantized" if floats else "stayed float32: nothing"]
     table = new_table("tensor", "why", "bytes", left=2)
     for one in found.kept_float[:top]:
-        table.add_row(one.name, one.reason, f"{one.bytes:,}")
+        table.add_row(shown(one.name), one.reason, f"{one.bytes:,}")
     rest = found.kept_float[top:]
     if rest:
         reasons = sorted({one.reason for one in rest}, key=[one.reason for one in rest].index)
@@ -93,10 +109,10 @@ def _errors(found: Explanation, top: int) -> list[RenderableType]:
     errors = found.errors
     if errors is None:
         return []
-    shown, rest = _worst(errors.layers, top)
+    worst, rest = _worst(errors.layers, top)
     table = new_table("layer", "operator", "output", "falls by", "weights", left=2)
-    for one in shown:
-        table.add_row(one.name, one.op, decibels(one.sqnr_db), _fall(one), decibels(one.weights_db))
+    for one in worst:
+        table.add_row(shown(one.name), one.op, decibels(one.sqnr_db), _fall(one), decibels(one.weights_db))
     title = f"error of each layer against {found.against}, in dB (SQNR; higher is better)"
     lines: list[RenderableType] = [Text(title, "bold"), table]
     if rest:
@@ -109,10 +125,12 @@ def _errors(found: Explanation, top: int) -> list[RenderableType]:
     reasons: dict[str, list[str]] = {}
     for one in errors.layers:
         if one.why:
-            reasons.setdefault(one.why, []).append(f"{one.name} (then {one.then})" if one.then else one.name)
+            reasons.setdefault(one.why, []).append(
+                f"{shown(one.name)} (then {shown(one.then)})" if one.then else shown(one.name)
+            )
     for why, names in reasons.items():
-        more = f" and {len(names) - top} more" if len(names) > top else ""
-        lines.append(f"not compared, as {why}: {', '.join(names[:top])}{more}")
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        lines.append(f"not compared, as {why}: {', '.join(names[:NAMED])}{more}")
     return lines
 
 

@@ -42,8 +42,8 @@ def _op(node: Any) -> str:
 def _tensor(value: Any) -> GraphTensor:
     kind = value.type.tensor_type
     known = kind.HasField("shape")
-    # an open axis counts as one, as in a single sample
-    shape = tuple(dimension.dim_value or 1 for dimension in kind.shape.dim) if known else None
+    # an open axis counts as one, as in a single sample; some exporters write -1 for it
+    shape = tuple(max(dimension.dim_value, 1) for dimension in kind.shape.dim) if known else None
     return GraphTensor(value.name, _dtype(kind.elem_type), shape)
 
 

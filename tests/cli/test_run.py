@@ -60,6 +60,19 @@ def test_json_and_csv_say_the_same_and_leave_stdout_alone(run, files):
     assert [int(row["raw_bytes"]) for row in table[:2]] == [plain["raw_bytes"], quantized["raw_bytes"]]
 
 
+def test_the_files_are_copied_under_their_recipes_names(run, files):
+    recipes = ("-r", "float32@onnx", "-r", "int8(60)@onnx", "-r", "int8")
+    code, _, err = call(run, "--data", "data.npz", *recipes, "--files", "made/here")
+    assert code == 0, err
+    made = files / "made" / "here"
+    assert sorted(path.name for path in made.iterdir()) == ["model.float32.onnx", "model.int8-60.onnx"]
+    assert (made / "model.float32.onnx").read_bytes() == (files / "model.onnx").read_bytes()
+    (files / "file").write_text("")
+    code, _, err = call(run, "--data", "data.npz", "-r", "float32@onnx", "--files", "file")
+    assert code == 2
+    assert "error: file: the files could not be copied" in err
+
+
 def test_a_second_run_builds_nothing(run):
     arguments = ("--data", "data.npz", "-r", "float16@onnx", "--json", "-")
     first = json.loads(call(run, *arguments)[1])["rows"][0]

@@ -45,3 +45,10 @@ def test_the_ledger_is_found_where_pytest_benchmark_keeps_it(run, tmp_path):
     Ledger(tmp_path / ".benchmarks" / get_machine_id()).save(document(), "x")
     _, out, _ = run("runs", storage=False)
     assert "0001  green" in out
+
+
+def test_a_run_outside_of_any_repository_has_no_commit(run, ledger):
+    ledger.save({**document(), "commit_info": {"id": "unversioned"}}, "x")
+    _, out, _ = run("runs")
+    assert "no commit" in out.splitlines()[1]
+    assert "unversion" not in out

@@ -46,6 +46,40 @@ def test_a_result_is_compared_after_its_rounding():
     assert pairs(match(graph([("Conv", ["x", "k1"], "a")], CONSTANTS[:1]), there)) == [("a", "back")]
 
 
+def test_what_the_other_file_folds_into_a_layer_is_compared_with_it():
+    chain = [("Conv", ["x", "k1"], "a"), ("BatchNormalization", ["a", "k2"], "b"), ("Relu", ["b"], "c")]
+    here = graph([*chain, ("Conv", ["c", "k1"], "d")], CONSTANTS, named=False)
+    there = graph([("Conv", ["x", "k1"], "p"), ("Conv", ["p", "k1"], "q")], CONSTANTS, named=False)
+    found = match(here, there)
+    assert [(node.name, result, other) for node, result, other in found.pairs] == [("a", "c", "p"), ("d", "d", "q")]
+    # the first kernel holds the normalization there, and is another
+    assert [layer for _, _, layer in match_constants(here, there, found)] == ["d"]
+
+
+def test_a_layer_that_others_read_too_is_compared_as_it_is():
+    nodes = [("Conv", ["x", "k1"], "a"), ("Relu", ["a"], "b"), ("Add", ["a", "b"], "c")]
+    there = graph([("Conv", ["x", "k1"], "p"), ("Add", ["p", "p"], "q")], CONSTANTS[:1], named=False)
+    found = match(graph(nodes, CONSTANTS[:1], named=False), there)
+    assert [result for _, result, _ in found.pairs] == ["a", "c"]
+
+
+def test_a_bias_that_the_other_file_has_in_the_layer_is_compared_with_it():
+    nodes = [("Conv", ["x", "k1"], "a"), ("Add", ["a", "k2"], "b"), ("Add", ["b", "x"], "c")]
+    there = graph([("Conv", ["x", "k1", "k2"], "p"), ("Add", ["p", "x"], "q")], CONSTANTS, named=False)
+    found = match(graph(nodes, CONSTANTS, named=False), there)
+    node, result, same = found.pairs[0]
+    assert (node.name, result, same) == ("a", "b", "p")
+    # what is added to a layer that has no bias there is a layer of its own
+    bare = graph([("Conv", ["x", "k1"], "p"), ("Add", ["p", "k2"], "q")], CONSTANTS, named=False)
+    assert [result for _, result, _ in match(graph(nodes[:2], CONSTANTS, named=False), bare).pairs] == ["a", "b"]
+
+
+def test_an_activation_that_both_files_have_is_a_layer_of_its_own():
+    nodes = [("Conv", ["x", "k1"], "a"), ("Relu", ["a"], "b")]
+    here, there = (graph(nodes, CONSTANTS[:1], named=False) for _ in range(2))
+    assert [result for _, result, _ in match(here, there).pairs] == ["a", "b"]
+
+
 def test_an_integer_convolution_stands_where_the_float_one_does():
     here = graph([("Conv", ["x", "k1"], "a")], CONSTANTS[:1], named=False)
     there = graph([("ConvInteger", ["x", "k1"], "z")], CONSTANTS[:1], named=False)

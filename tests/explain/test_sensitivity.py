@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from compress.errors import RuntimeCrash
-from compress.explain.sensitivity import Kept, advise, sweep
+from compress.explain.sensitivity import Kept, Sensitivity, advise, sweep
 from compress.explain.sweep_process import SweepProcess
+from compress.own import DataOptions
+from compress.report.sensitivity import advice
 from tests.explain.graphs import onnx_file
 
 WIDTH, LAYERS, WORST = 48, 4, 2
@@ -32,7 +34,7 @@ def data(tmp_path):
     path = tmp_path / "data.npz"
     rng = np.random.default_rng(1)
     x = rng.normal(size=(24, WIDTH)).astype(np.float32)
-    np.savez(path, x=x[:12], calibration=x[12:], y=np.arange(12) % 5)
+    np.savez(path, x_test=x[:12], y_test=np.arange(12) % 5, x_train=x[12:], y_train=np.arange(12) % 5)
     return path
 
 
@@ -125,4 +127,18 @@ def test_a_sweep_whose_process_dies_or_hangs_is_one_error_that_names_the_file(
         SweepProcess, "only", lambda self, _: (setattr(self, "_deadline_s", 1), self._ask(kill, argument))
     )
     with pytest.raises(RuntimeCrash, match=rf"model\.onnx: .*{said}"):
-        sweep(onnx_model, None, samples=2, precision="dynamic_range")
+        sweep(onnx_model, None, options=DataOptions(samples=2), precision="dynamic_range")
+
+
+@pytest.mark.parametrize(
+    ("precision", "ratios", "said"),
+    [
+        ("int8", (40.0, 41.0), "quantize all"),
+        ("int8", (3.1, 3.1), "no layer's weights to keep"),
+        ("int8", (None, 2.0), "no layer's weights to keep"),
+        ("dynamic_range", (3.1, 3.1), "quantize all"),
+    ],
+)
+def test_where_no_layer_mends_a_poor_file_its_activations_are_blamed(precision, ratios, said):
+    found = Sensitivity("a.onnx", precision, "noise", 1, 1, None, (), tuple(files(*ratios)), advised=0)
+    assert advice(found).startswith(said)

@@ -102,3 +102,25 @@ def test_exporting_leaves_the_model_as_it_was(models, data, name):
     before = model.digest()
     export(models, name, "float16@onnx" if name == "small.onnx" else "float16", data)
     assert model.digest() == before
+
+
+def test_a_bias_that_is_stored_as_a_row_is_quantized_as_a_vector_is(tmp_path, data):
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    kernel, bias = rng.normal(size=(64, 6)).astype(np.float32), rng.normal(size=6).astype(np.float32)
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, n]) for name, n in (("x", 64), ("y", 6))]
+    nodes = [helper.make_node("MatMul", ["x", "kernel"], ["sums"]), helper.make_node("Add", ["sums", "bias"], ["y"])]
+    found = {}
+    for shape in ((6,), (1, 6)):
+        constants = [numpy_helper.from_array(kernel, "kernel"), numpy_helper.from_array(bias.reshape(shape), "bias")]
+        graph = helper.make_graph(nodes, "graph", ends[:1], ends[1:], constants)
+        onnx.save(
+            helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "row.onnx"
+        )
+        x = data.train_x.reshape(len(data.train_x), -1)
+        flat = Dataset("flat", x, data.train_y, x[:10].copy(), data.train_y[:10])
+        found[shape], _ = export(tmp_path, "row.onnx", "int8(40)@onnx", flat)
+    assert found[1, 6] == found[6,]
+    np.testing.assert_allclose(run(found[1, 6], "onnx", x), x @ kernel + bias, atol=0.2)

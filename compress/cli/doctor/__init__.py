@@ -35,7 +35,7 @@ def doctor(storage: Storage = None) -> None:
         raise typer.Exit(1)
 
 
-def _findings(storage: Path | None) -> Iterator[Finding]:
+def _findings(storage: str | None) -> Iterator[Finding]:
     from compress.cli.doctor.environment import check_environment
     from compress.cli.doctor.machine import check_machine
     from compress.cli.doctor.storage import check_storage
