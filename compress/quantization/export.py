@@ -86,8 +86,8 @@ class Int8:
     A LiteRT file's input and output are int8 as well ("converts all operations to int8", Saxena et al. 2024, III-A); an
     ONNX file keeps them float32 around its QuantizeLinear and DequantizeLinear. The samples are training inputs, unless
     ``inputs`` names what to go wrong with (see `calibration_inputs`). ``ranges`` are their smallest and largest values,
-    or those of the middle 99.99 percent, which the TensorFlow converter cannot take. ``masks`` of attention are bounded,
-    unless it is to be seen what comes of keeping them (see `compress.quantization.masks`).
+    or those of the middle 99.99 percent, which the TensorFlow converter cannot take. ``masks`` of attention are
+    bounded, unless it is to be seen what comes of keeping them (see `compress.quantization.masks`).
     """
 
     calibration: int = 100

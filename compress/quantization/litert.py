@@ -49,7 +49,8 @@ def write_litert(
 
     A model that is a .tflite file goes through ai-edge-quantizer, as the converter reads none. `calibration`,
     ``(100, 28, 28, 1)``, is needed by ``int8`` and ``int16x8``, whose inputs and outputs are integers too; only
-    ``ai_edge`` takes `ranges`. `masks` are those of attention, which integers cannot hold as they are (see `masks`). Raises `CompressError` when the engine cannot convert the model.
+    ``ai_edge`` takes `ranges`. `masks` of attention are written so that integers can hold them, unless they are to be
+    kept (see `compress.quantization.masks`). Raises `CompressError` when the engine cannot convert the model.
     """
     remedy = "try the other engine or another step; COMPRESS_VERBOSE=1 shows all that the converter prints"
     with quiet_conversion(f"{precision}(engine={engine})", "litert", remedy):

@@ -2,7 +2,8 @@
 
 Keras masks attention by -1e9, or by most of what float32 can hold, before the softmax. A tensor that holds this number
 beside scores of -10 to 10 has one scale for all of them, 4e6 a step at int8 or more: every score becomes 0, every word
-attends to all alike, and the network answers by chance, by any engine. Next to the largest score, e^-20 is below what float32 can tell.
+attends to all alike, and the network answers by chance, by any engine. Next to the largest score, e^-20 is below what
+float32 can tell.
 """
 
 from __future__ import annotations
