@@ -49,9 +49,7 @@ def test_rows_of_xlm_r_have_the_parameters_of_their_configuration(row):
 
 def as_printed(row: tuple[int, int]) -> Bound:
     if row == (3072, 12):
-        return between(
-            0.98, 1.02, why="float32 bytes over 1.1 GB, which two digits round by 1 %; in GiB it would be 0.94"
-        )
+        return between(0.98, 1.02, why="bytes over 1.1 GB, rounded by 1 %; in GiB it would be 0.94")
     return between(0.99, 1.01, why="float32 bytes over the printed MiB; in decimal MB it would be 1.05")
 
 
