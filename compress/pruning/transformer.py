@@ -6,7 +6,7 @@ Saxena et al. 2024 (V-C, Tables XI and XII) pruned XLM-R and BERT.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import RecipeError
-from compress.pruning.transformer_blocks import Kept, find_blocks, without_parts
-from compress.pruning.transformer_importance import Importance, block_importance, choose_kept
+from compress.pruning.transformer_blocks import Block, Kept, find_blocks, without_parts
+from compress.pruning.transformer_importance import Importance, choose_kept, importance_of
 from compress.training import Zeros, check_epochs, clone, retrain, training_steps
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class PruneTransformer:
         """
         pruned = clone(model)
         epochs = training.epochs if self.epochs is None else self.epochs
-        removal = _Removal(self, pruned, data, training, seed)
+        blocks = find_blocks(pruned)
+        removal = _Removal(self, blocks, importance_of(pruned, blocks, data, training, seed))
         shares = removal_turns(self.iterations, training_steps(data, training, epochs))
         zeros = Zeros(lambda turn, weights: removal.masks_at(shares[turn], weights), shares.keys())
         if epochs:
@@ -68,7 +69,7 @@ class PruneTransformer:
         else:
             for turn in sorted(zeros.turns):
                 zeros.renew(pruned, turn)
-        return without_parts(pruned, removal.blocks, removal.kept)
+        return without_parts(pruned, blocks, removal.kept)
 
 
 def removal_turns(iterations: int, steps: int) -> dict[int, float]:
@@ -87,17 +88,17 @@ class _Removal:
     A head, or neuron, whose output weights are zero adds nothing and gets no gradient, as if it were not there.
     """
 
-    def __init__(self, step: PruneTransformer, model: keras.Model, data: Dataset, training: Training, seed: int) -> None:
-        self.step, self.model, self.data, self.training, self.seed = step, model, data, training, seed
-        self.blocks = find_blocks(model)
+    def __init__(
+        self, step: PruneTransformer, blocks: Sequence[Block], importance: Callable[[], list[Importance]]
+    ) -> None:
+        self.step, self.blocks, self.importance = step, blocks, importance
         self.kept = [Kept(np.ones(each.heads, np.bool_), np.ones(each.neurons, np.bool_)) for each in self.blocks]
 
     def masks_at(self, share: float, weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.bool_]]:
         """Return the masks of all kernels when so large a share of what is to go is gone."""
-        found = block_importance(self.model, self.blocks, self.data, self.training, self.seed)
         left = [
             Importance(np.where(kept.heads, each.heads, -1), np.where(kept.neurons, each.neurons, -1))
-            for each, kept in zip(found, self.kept, strict=True)
+            for each, kept in zip(self.importance(), self.kept, strict=True)
         ]
         step = self.step
         self.kept = choose_kept(left, step.heads * share, step.neurons * share, uneven=step.uneven)

@@ -1,13 +1,13 @@
 """What the loss would change by, to first order, without an attention head or a feed-forward neuron.
 
-Michel et al. 2019, "Are Sixteen Heads Really Better than One?", equation 2: the mean over data of the absolute
-derivative of the loss by a gate on the head. Yang et al. 2022 (TextPruner), section 3.2, take neurons alike: the
-derivative by a gate is the sum of gradient times weight over the output weights that the gate would scale.
+Michel et al. 2019, "Are Sixteen Heads Really Better than One?", section 4.1: the mean over data of the absolute
+derivative of the loss by a gate on the head. Yang et al. 2022 (TextPruner) take neurons alike. The derivative by a gate
+is the sum of gradient times weight over the output weights that the gate would scale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,13 +40,14 @@ class Importance:
     neurons: Scores
 
 
-def block_importance(
+def importance_of(
     model: keras.Model, blocks: Sequence[Block], data: Dataset, training: Training, seed: int
-) -> list[Importance]:
-    """Return the importance of each block's parts, the mean over up to 512 training samples drawn with `seed`.
+) -> Callable[[], list[Importance]]:
+    """Return a function that returns the importance of each block's parts, by the weights that `model` then has.
 
-    The loss is that of the labels, also where `training` aims at a teacher's answers, as a model's own have no slope.
-    Raises `RecipeError` when the model cannot be trained on `data`, `DataError` when labels are missing or do not fit.
+    It is the mean over the same training samples each time, up to 512 drawn with `seed`, and of the loss of the labels:
+    where `training` aims at a teacher's answers, those of the model itself have no slope. Raises `RecipeError` when the
+    model cannot be trained on `data`, `DataError` when labels are missing or do not fit.
     """
     import keras
     import tensorflow as tf
@@ -54,31 +55,32 @@ def block_importance(
     check_labels(data, model)
     by_labels = replace(training, targets="labels")
     targets, loss_of = objective(model, data, by_labels, keras.losses.SparseCategoricalCrossentropy)
-    kernels = [
-        kernel.value for block in blocks for kernel in (block.attention.output_dense.kernel, block.second.kernel)
-    ]
+    kernels = [each for block in blocks for each in (block.attention.output_dense.kernel, block.second.kernel)]
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def gates(inputs: Any, labels: Any) -> Any:
+        weights = [kernel.value for kernel in kernels]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(kernels)  # those of a frozen layer too
-            loss = loss_of(labels, model(inputs, training=False))
-        slopes = tape.gradient(loss, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            tape.watch(weights)  # those of a frozen layer too
+            loss = loss_of(labels, model(keras_inputs(model, inputs), training=False))
+        slopes = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return [
-            tf.reduce_sum(slope * kernel, axis=list(range(1, len(kernel.shape))))
-            for slope, kernel in zip(slopes, kernels, strict=True)
+            tf.reduce_sum(slope * weight, axis=list(range(1, len(weight.shape))))
+            for slope, weight in zip(slopes, weights, strict=True)
         ]
 
     order = np.random.default_rng(seed).permutation(len(data.train_x))[: BATCHES * BATCH_SIZE]
-    totals = [np.zeros(kernel.shape[0]) for kernel in kernels]
-    starts = range(0, len(order), BATCH_SIZE)
-    for start in starts:
-        batch = order[start : start + BATCH_SIZE]
-        inputs = {name: tf.constant(values) for name, values in fields(data.train_x[batch]).items()}
-        found = gates(keras_inputs(model, inputs), tf.constant(targets[batch]))
-        for total, gate in zip(totals, found, strict=True):
-            total += np.abs(gate.numpy()) / len(starts)
-    return [Importance(*totals[index : index + 2]) for index in range(0, len(totals), 2)]
+    batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
+
+    def importance() -> list[Importance]:
+        totals = [np.zeros(kernel.shape[0]) for kernel in kernels]
+        for batch in batches:
+            inputs = {name: tf.constant(values) for name, values in fields(data.train_x[batch]).items()}
+            for total, gate in zip(totals, gates(inputs, tf.constant(targets[batch])), strict=True):
+                total += np.abs(gate.numpy()) / len(batches)
+        return [Importance(*totals[index : index + 2]) for index in range(0, len(totals), 2)]
+
+    return importance
 
 
 def choose_kept(
