@@ -40,18 +40,22 @@ def classifier(name: str = "BertBackbone", seed: int = 0, **changes: Any) -> ker
     names = ["token_ids", "padding_mask", *(["segment_ids"] if name == "BertBackbone" else [])]
     inputs = {each: keras.Input((LENGTH,), dtype="int32", name=each) for each in names}
     hidden = backbone(name, **changes)(inputs)
-    hidden = hidden["sequence_output"] if isinstance(hidden, dict) else hidden
-    pooled = keras.layers.GlobalAveragePooling1D(name="mean")(hidden)
+    if isinstance(hidden, dict):  # all that BERT gives is used, so that all of it is trained
+        mean = keras.layers.GlobalAveragePooling1D(name="mean")(hidden["sequence_output"])
+        pooled = keras.layers.Add(name="both")([mean, hidden["pooled_output"]])
+    else:
+        pooled = keras.layers.GlobalAveragePooling1D(name="mean")(hidden)
     return seeded(keras.Model(inputs, keras.layers.Dense(CLASSES, name="classes")(pooled), name="reader"), seed)
 
 
-def writer() -> keras.Model:
+def writer(*, nested: bool = False) -> keras.Model:
     """Return a GPT-2 that gives a logit of each word at each place, by weights that are tied to its embedding."""
     import keras
 
-    inputs = {each: keras.Input((LENGTH,), dtype="int32", name=each) for each in ("token_ids", "padding_mask")}
     gpt2 = backbone("GPT2Backbone")
-    return seeded(keras.Model(inputs, gpt2.token_embedding(gpt2(inputs), reverse=True), name="writer"), 0)
+    inputs = {each: keras.Input((LENGTH,), dtype="int32", name=each) for each in gpt2.input} if nested else gpt2.input
+    hidden = gpt2(inputs) if nested else gpt2.output
+    return seeded(keras.Model(inputs, gpt2.token_embedding(hidden, reverse=True), name="writer"), 0)
 
 
 def seeded(model: keras.Model, seed: int) -> keras.Model:

@@ -54,7 +54,7 @@ def widths(model: Any) -> list[tuple[int, int]]:
     """Return the heads and neurons of each block."""
     found = []
     for index in range(LAYERS):
-        inner = model.get_layer("backbone")
+        inner = model if model.name == "writer" else model.get_layer("backbone")
         heads = inner.get_layer(f"transformer_layer_{index}_attention").output_dense.kernel.shape[0]
         found.append((heads, inner.get_layer(f"transformer_layer_{index}_output").kernel.shape[0]))
     return found
@@ -70,8 +70,9 @@ def test_with_nothing_removed_the_rebuilt_model_computes_the_very_same(name):
     assert all(tensor._keras_history.operation.name == key for key, tensor in whole.input.items())
 
 
-def test_a_model_whose_embedding_gives_its_logits_too_keeps_them_tied():
-    model, data = writer(), continued()
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_model_whose_embedding_gives_its_logits_too_keeps_them_tied(nested):
+    model, data = writer(nested=nested), continued()
     whole = without_parts(model, find_blocks(model), EVERYTHING)
     np.testing.assert_array_equal(answers(whole, data), answers(model, data))
     assert whole.count_params() == model.count_params()
