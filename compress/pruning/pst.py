@@ -144,10 +144,13 @@ def kept_largest(scores: Any, count: Any) -> Any:
     """
     import tensorflow as tf
 
+    threshold = tf.math.top_k(tf.reshape(scores, [-1]), tf.convert_to_tensor(count)).values[-1]
+    mask = tf.cast(scores >= threshold, scores.dtype)
+
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def straight_through(given: Any) -> Any:
-        threshold = tf.math.top_k(tf.reshape(given, [-1]), count).values[-1]
-        return tf.cast(given >= threshold, given.dtype), lambda slope: slope
+        del given
+        return tf.stop_gradient(mask), lambda slope: slope
 
     return straight_through(scores)
 
