@@ -20,18 +20,24 @@ def graph_calls(model: keras.Model) -> Iterator[Any]:
 
     Raises `RecipeError` for a model whose forward pass is code.
     """
-    graph = getattr(model, "_functional", None) or model
-    if not hasattr(graph, "_nodes_by_depth"):
+    graph = _graph(model)
+    if graph is None:
         raise RecipeError(
             f"{model.name} is no functional model ({type(model).__name__}): its forward pass is code, which cannot be "
             "followed; build it from layers as keras.Model(inputs, outputs)"
         )
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
-            if hasattr(node.operation, "layers"):
-                yield from graph_calls(node.operation)
-            else:
+            if _graph(node.operation) is None:
                 yield node
+            else:
+                yield from graph_calls(node.operation)
+
+
+def _graph(layer: Any) -> Any:
+    """Return the functional model that a layer is, or a sequential one has; None for a layer that is code."""
+    graph = getattr(layer, "_functional", None) or layer
+    return graph if hasattr(graph, "_nodes_by_depth") else None
 
 
 def rebuilt(model: keras.Model, instead: Instead) -> keras.Model:
@@ -42,27 +48,29 @@ def rebuilt(model: keras.Model, instead: Instead) -> keras.Model:
     """
     import keras
 
-    copies: dict[int, tuple[Any, Any]] = {}
+    made: dict[int, Any] = {}
+    copied: list[tuple[Any, Any]] = []
 
     def copy(layer: Any) -> Any:
-        if id(layer) not in copies:
-            copies[id(layer)] = layer, instead(layer) or made(layer)
-        return copies[id(layer)][1]
+        if id(layer) not in made:
+            made[id(layer)] = instead(layer) or again(layer)
+        return made[id(layer)]
 
-    def made(layer: Any) -> Any:
-        graph = getattr(layer, "_functional", None) or layer
-        if hasattr(graph, "_nodes_by_depth"):
+    def again(layer: Any) -> Any:
+        graph = _graph(layer)
+        if graph is not None:
             return keras.models.clone_model(
                 graph, input_tensors=inputs_like(graph), clone_function=copy, call_function=_call
             )
-        return type(layer).from_config(layer.get_config())
+        new = type(layer).from_config(layer.get_config())
+        if isinstance(layer, keras.layers.Layer):  # an operation (x[:, 0]) has no weights
+            copied.append((layer, new))
+        return new
 
-    smaller = made(model)
-    for layer, new in copies.values():
-        # an operation (x[:, 0]) has no weights, and a model within has those of its layers
-        if type(new) is type(layer) and isinstance(layer, keras.layers.Layer) and not hasattr(layer, "layers"):
-            new.set_weights(layer.get_weights())
-            new.trainable = layer.trainable
+    smaller = again(model)
+    for layer, new in copied:
+        new.set_weights(layer.get_weights())
+        new.trainable = layer.trainable
     return smaller
 
 
