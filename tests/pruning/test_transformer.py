@@ -66,6 +66,7 @@ def test_with_nothing_removed_the_rebuilt_model_computes_the_very_same(name):
     whole = without_parts(model, find_blocks(model), EVERYTHING)
     np.testing.assert_array_equal(answers(whole, data), answers(model, data))
     assert whole.count_params() == model.count_params()
+    assert len({weight.path for weight in whole.weights}) == len(model.weights)  # steps tell kernels by their paths
     assert set(whole.input) == set(model.input)
     assert all(tensor._keras_history.operation.name == key for key, tensor in whole.input.items())
 
