@@ -161,6 +161,19 @@ class Cell:
         return Estimate(scores.mean, low, high, scores.unit, len(scores.values))
 
     @property
+    def score_drop(self) -> Estimate:
+        """Score lost against the float32 file, paired on the same samples, with its t interval (95 % a side).
+
+        Raises `CompressError` when the two were not scored on the same samples.
+        """
+        before, after = self.reference._scores(), self._scores()
+        if before.samples != after.samples or len(before.values) != len(after.values):
+            raise CompressError(f"{self.name} and its reference were not scored on the same samples; nothing to pair")
+        lost = before.values - after.values
+        low, high = mean_interval(lost)
+        return Estimate(float(lost.mean(dtype=np.float64)), low, high, after.unit, len(lost))
+
+    @property
     def quality(self) -> Estimate:
         """What the subject's answers are judged by: its score where it has one, else accuracy in percent."""
         return self.accuracy if self.measurement.scores is None else self.score

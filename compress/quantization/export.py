@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from compress.errors import RecipeError
 from compress.model_file import RUNTIMES, ModelFile
 from compress.quantization.calibration import Inputs, Ranges, calibration_inputs
+from compress.quantization.masks import Masks
 
 if TYPE_CHECKING:
     import keras
@@ -85,7 +86,8 @@ class Int8:
     A LiteRT file's input and output are int8 as well ("converts all operations to int8", Saxena et al. 2024, III-A); an
     ONNX file keeps them float32 around its QuantizeLinear and DequantizeLinear. The samples are training inputs, unless
     ``inputs`` names what to go wrong with (see `calibration_inputs`). ``ranges`` are their smallest and largest values,
-    or those of the middle 99.99 percent, which the TensorFlow converter cannot take.
+    or those of the middle 99.99 percent, which the TensorFlow converter cannot take. ``masks`` of attention are
+    bounded, unless it is to be seen what comes of keeping them (see `compress.quantization.masks`).
     """
 
     calibration: int = 100
@@ -93,6 +95,7 @@ class Int8:
     engine: Engine = "converter"
     inputs: Inputs = "training"
     ranges: Ranges = "min_max"
+    masks: Masks = "bounded"
 
     runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx"})
 
@@ -102,13 +105,16 @@ class Int8:
         _check("engine", self.engine, Engine)
         _check("inputs", self.inputs, Inputs)
         _check("ranges", self.ranges, Ranges)
+        _check("masks", self.masks, Masks)
 
     def export(self, model: Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
         """Return the bytes of the file for `runtime`; `seed` chooses the calibration samples."""
         if (self.ranges, self.engine, runtime) == ("percentile", "converter", "litert"):
             raise RecipeError("int8(ranges=percentile): TensorFlow's converter takes min_max only; use engine=ai_edge")
         samples = calibration_inputs(data, self.inputs, self.calibration, seed)
-        return _write("int8", self.runtimes, model, runtime, self.engine, self.granularity, samples, self.ranges)
+        return _write(
+            "int8", self.runtimes, model, runtime, self.engine, self.granularity, samples, self.ranges, self.masks
+        )
 
 
 @dataclass(frozen=True)
@@ -175,6 +181,7 @@ def _write(
     granularity: Granularity = "channel",
     calibration: NDArray[Any] | None = None,
     ranges: Ranges = "min_max",
+    masks: Masks = "bounded",
 ) -> bytes:
     """Return the file of `model` at `precision` from the adapter of `runtime`."""
     _check_runtime(precision, runtimes, runtime)
@@ -188,10 +195,16 @@ def _write(
         from compress.quantization.litert import write_litert
 
         return write_litert(
-            model, precision, engine=engine, granularity=granularity, calibration=calibration, ranges=ranges
+            model,
+            precision,
+            engine=engine,
+            granularity=granularity,
+            calibration=calibration,
+            ranges=ranges,
+            masks=masks,
         )
     if engine != "converter":
         raise RecipeError(f"{precision}(engine={engine}) writes LiteRT files only; leave the engine out for @{runtime}")
     from compress.quantization.onnxruntime import write_onnx
 
-    return write_onnx(model, precision, granularity=granularity, calibration=calibration, ranges=ranges)
+    return write_onnx(model, precision, granularity=granularity, calibration=calibration, ranges=ranges, masks=masks)

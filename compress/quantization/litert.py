@@ -18,6 +18,7 @@ from compress.errors import CompressError
 from compress.model_file import ModelFile
 from compress.quantization.calibration import BINS, percentile_range
 from compress.quantization.conversion import Conversions, conversions_of
+from compress.quantization.masks import attention_masks
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import Serving, serving
 from compress.quantization.tflite_names import with_signature, without_names
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
     from compress.quantization.calibration import Ranges
     from compress.quantization.export import Engine, Granularity, Precision
+    from compress.quantization.masks import Masks
+
+INTEGERS = ("int8", "int16x8")
+"""Precisions of integer activations."""
 
 
 def write_litert(
@@ -38,37 +43,51 @@ def write_litert(
     granularity: Granularity = "channel",
     calibration: NDArray[Any] | None = None,
     ranges: Ranges = "min_max",
+    masks: Masks = "bounded",
 ) -> bytes:
     """Return the content of a .tflite file that holds `model` at `precision`.
 
     A model that is a .tflite file goes through ai-edge-quantizer, as the converter reads none. `calibration`,
     ``(100, 28, 28, 1)``, is needed by ``int8`` and ``int16x8``, whose inputs and outputs are integers too; only
-    ``ai_edge`` takes `ranges`. Raises `CompressError` when the engine cannot convert the model.
+    ``ai_edge`` takes `ranges`. `masks` of attention are written so that integers can hold them, unless they are to be
+    kept (see `compress.quantization.masks`). Raises `CompressError` when the engine cannot convert the model.
     """
     remedy = "try the other engine or another step; COMPRESS_VERBOSE=1 shows all that the converter prints"
     with quiet_conversion(f"{precision}(engine={engine})", "litert", remedy):
         conversions = conversions_of(model)
         given = isinstance(model, ModelFile) and model.format == "tflite"
+        bounded = precision in INTEGERS and masks == "bounded"
         if precision == "float32" or engine == "ai_edge" or given:
-            content = conversions.once("tflite", lambda: _float32(model, conversions))
+            name = "bounded tflite" if bounded and not given and _function(model, conversions, False)[2] else "tflite"
+            content = conversions.once(name, lambda: _float32(model, conversions, bounded=name != "tflite"))
             if precision != "float32":
                 content = _ai_edge(content, precision, granularity, calibration, ranges)
         else:
-            content = _convert(model, conversions, precision, granularity, calibration)
+            content = _convert(model, conversions, precision, granularity, calibration, bounded)
         if precision == "int16x8":  # XNNPACK, which runs int8, counts in other steps
             _check_clips(content)
         return without_names(content)
 
 
-def _float32(model: keras.Model | ModelFile, conversions: Conversions) -> bytes:
+def _float32(model: keras.Model | ModelFile, conversions: Conversions, *, bounded: bool) -> bytes:
     """Return what ai-edge-quantizer starts from."""
     if isinstance(model, ModelFile) and model.format == "tflite":
         return with_signature(model.read())
-    return _convert(model, conversions, "float32", "channel", None)
+    return _convert(model, conversions, "float32", "channel", None, bounded)
 
 
-def _traced(model: keras.Model | ModelFile) -> tuple[Any, Serving]:
-    """Return the model as a concrete function of one sample, outputs in the order of their names, and what it serves.
+def _function(model: keras.Model | ModelFile, conversions: Conversions, bounded: bool) -> tuple[Any, Serving, bool]:
+    """Return what `_traced` does, with masks that integers can hold where there are any and it is asked for."""
+    as_it_is = conversions.once("function", lambda: _traced(model, bounded=False))
+    if not (bounded and as_it_is[2]):
+        return as_it_is
+    return conversions.once("bounded function", lambda: _traced(model, bounded=True))
+
+
+def _traced(model: keras.Model | ModelFile, *, bounded: bool) -> tuple[Any, Serving, bool]:
+    """Return the model as a concrete function of one sample, what it serves, and whether it masks attention.
+
+    Outputs are in the order of their names.
 
     The converter freezes it as it is. By way of a SavedModel, which it writes and reads back for every file, the same
     bytes take six times as long.
@@ -77,7 +96,9 @@ def _traced(model: keras.Model | ModelFile) -> tuple[Any, Serving]:
 
     found = serving(model)
     traced = tf.function(lambda *tensors: list(found.answer(*tensors).values()), input_signature=list(found.specs))
-    return traced.get_concrete_function(), found
+    with attention_masks(bounded=bounded) as masks:
+        concrete = traced.get_concrete_function()
+    return concrete, found, masks.masked
 
 
 def _feed(sample: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -91,10 +112,11 @@ def _convert(
     precision: Precision,
     granularity: Granularity,
     calibration: NDArray[Any] | None,
+    bounded: bool,
 ) -> bytes:
     import tensorflow as tf
 
-    function, found = conversions.once("function", lambda: _traced(model))
+    function, found, _ = _function(model, conversions, bounded)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     inputs = found.ends.inputs
     if precision != "float32":

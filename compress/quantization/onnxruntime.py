@@ -21,6 +21,7 @@ from compress.errors import CompressError
 from compress.model_file import ModelFile
 from compress.quantization.calibration import PERCENTILE
 from compress.quantization.conversion import conversions_of
+from compress.quantization.masks import bound_masks
 from compress.quantization.onnx_names import name_by_place, pin_bytes, prepare_own, sort_from_outputs, write_erfc_by_erf
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import serving
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from compress.quantization.calibration import Ranges
     from compress.quantization.export import Granularity, Precision
+    from compress.quantization.masks import Masks
 
 OPSET = 17
 """Operator set of float files; ONNX Runtime raises it to 21 for int16 activations."""
@@ -43,6 +45,7 @@ def write_onnx(
     granularity: Granularity = "channel",
     calibration: NDArray[Any] | None = None,
     ranges: Ranges = "min_max",
+    masks: Masks = "bounded",
 ) -> bytes:
     """Return the content of an .onnx file that holds `model` at `precision`, float32 in and out.
 
@@ -62,6 +65,8 @@ def write_onnx(
         elif precision in ("int8", "int16x8"):
             if calibration is None:
                 raise CompressError(f"{precision} needs calibration samples; pass training inputs")
+            if masks == "bounded":
+                bound_masks(proto)
             proto = _static(
                 proto, Path(folder), _Samples(calibration, _input_dtypes(proto)), precision, granularity, ranges
             )

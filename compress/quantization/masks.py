@@ -1,0 +1,66 @@
+"""Attention masks that integers can hold: padding is told by -20 instead of by minus a billion.
+
+Keras masks attention by -1e9, or by most of what float32 can hold, before the softmax. A tensor that holds this number
+beside scores of -10 to 10 has one scale for all of them, 4e6 a step at int8 or more: every score becomes 0, every word
+attends to all alike, and the network answers by chance, by any engine. Next to the largest score, e^-20 is below what
+float32 can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+from unittest.mock import patch
+
+Masks = Literal["bounded", "kept"]
+
+BOUND = -20.0
+LEAST = -1e4
+"""What is below stands for minus infinity: Keras has -1e9 and -2.4e38, and -3e4 in half precision."""
+
+
+FUNCTIONS = (
+    ("keras.src.layers.activations.softmax", "_large_negative_number"),
+    ("keras.src.backend.tensorflow.nn", "_get_large_negative"),
+)
+"""Where Keras 3 has its numbers: of its softmax layer, and of attention that is computed in one call."""
+
+
+@dataclass
+class Traced:
+    """Whether tracing met a mask."""
+
+    masked: bool = False
+
+
+@contextmanager
+def attention_masks(*, bounded: bool) -> Iterator[Traced]:
+    """Let Keras, as long as this lasts, trace its attention masks by `BOUND` if so asked, and tell whether it did."""
+    found = Traced()
+    with ExitStack() as patches:
+        for module, function in FUNCTIONS:
+            own = getattr(import_module(module), function)
+
+            def number(dtype: Any, own: Callable[[Any], Any] = own) -> Any:
+                found.masked = True
+                return own(dtype) * 0 + BOUND if bounded else own(dtype)
+
+            patches.enter_context(patch.object(import_module(module), function, number))
+        yield found
+
+
+def bound_masks(proto: Any) -> None:
+    """Write `BOUND` for the single numbers below -1e4 that an ONNX graph chooses or adds by its masks, in place."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    masking = {name for node in proto.graph.node if node.op_type in ("Where", "Add", "Mul") for name in node.input}
+    for tensor in proto.graph.initializer:
+        if tensor.name not in masking or int(np.prod(tensor.dims)) != 1:
+            continue
+        value = numpy_helper.to_array(tensor)
+        if value.dtype.kind == "f" and value.item() < LEAST:
+            tensor.CopyFrom(numpy_helper.from_array(np.full_like(value, BOUND), tensor.name))
