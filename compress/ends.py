@@ -82,7 +82,7 @@ def names_of(given: Sequence[str], alone: str) -> list[str]:
     found: list[str] = []
     for name in given:
         plain = re.sub(r"\W", "_", name)
-        plain = plain if plain and not plain[0].isdigit() else f"{alone}_{plain}"
+        plain = f"{alone}_{plain}" if plain[:1].isdigit() else plain or alone
         number, unique = 1, plain
         while unique in found:
             unique, number = f"{plain}_{number}", number + 1

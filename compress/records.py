@@ -48,6 +48,11 @@ def fields(x: NDArray[Any], name: str = "input") -> dict[str, NDArray[Any]]:
     return {field: np.ascontiguousarray(x[field]) for field in x.dtype.names}
 
 
+def by_input(x: NDArray[Any]) -> NDArray[Any] | dict[str, NDArray[Any]]:
+    """Return samples as Keras takes them: the array of one input, or a dictionary of the arrays of several."""
+    return fields(x) if are_records(x) else x
+
+
 def flat(x: NDArray[Any]) -> NDArray[np.float32]:
     """Return all values of each sample in one row, ``(n, values)`` float32: of records, field after field."""
     rows = [np.asarray(array, np.float32).reshape(len(array), -1) for array in fields(x).values()]
