@@ -11,6 +11,7 @@ import gc
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from compress.model_file import ModelFile
 from compress.quantization.calibration import PERCENTILE
 from compress.quantization.conversion import conversions_of
 from compress.quantization.onnx_names import name_by_place, pin_bytes, prepare_own, sort_from_outputs, write_erfc_by_erf
-from compress.quantization.onnx_updates import write_updates_by_scatter
+from compress.quantization.onnx_updates import update_handlers
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import serving
 from compress.records import fields
@@ -84,7 +85,6 @@ def _float32(model: keras.Model | ModelFile) -> bytes:
         return bytes(name_by_place(prepare_own(onnx.load_model_from_string(model.read()))).SerializeToString())
     proto = _converted(model)
     write_erfc_by_erf(proto)
-    write_updates_by_scatter(proto)
     if len(proto.graph.input) > 1 or len(proto.graph.output) > 1:
         sort_from_outputs(proto)
     proto = name_by_place(proto)
@@ -100,11 +100,14 @@ def _converted(model: keras.Model | ModelFile) -> Any:
     found = serving(model)
     specs = list(found.specs)
     served = tf.function(found.answer, input_signature=specs)
+    convert = partial(
+        tf2onnx.convert.from_function, served, specs, opset=OPSET, custom_op_handlers=update_handlers()
+    )
     try:
         with _optimizing_in_place():
-            proto = tf2onnx.convert.from_function(served, input_signature=specs, opset=OPSET)[0]
+            proto = convert()[0]
     except Exception:  # a pass over the graph failed, which the copies are for
-        proto = tf2onnx.convert.from_function(served, input_signature=specs, opset=OPSET)[0]
+        proto = convert()[0]
     gc.collect()  # the exporter's graphs hold each other: 700 MB of a ResNet50
     return proto
 
