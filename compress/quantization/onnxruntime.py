@@ -100,9 +100,7 @@ def _converted(model: keras.Model | ModelFile) -> Any:
     found = serving(model)
     specs = list(found.specs)
     served = tf.function(found.answer, input_signature=specs)
-    convert = partial(
-        tf2onnx.convert.from_function, served, specs, opset=OPSET, custom_op_handlers=update_handlers()
-    )
+    convert = partial(tf2onnx.convert.from_function, served, specs, opset=OPSET, custom_op_handlers=update_handlers())
     try:
         with _optimizing_in_place():
             proto = convert()[0]

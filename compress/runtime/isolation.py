@@ -30,8 +30,9 @@ class Run:
 
     `outputs` by example: ``(3000, 10)`` float32, one row an evaluation sample. ``latency_s`` are single calls, one
     thread, in the order they were made; ``first_call_s`` is the one before them; ``load_time_s`` is opening the file
-    until the first call could be made, imports excluded. Of decoded prompts, `outputs` are token ids, ``latency_s`` are
-    steps of one token and ``generation_time_s`` is the mean time of a whole answer. Memory is the resident set's peak, before and after.
+    until the first call could be made, imports excluded. Memory is the resident set's peak, before
+    and after. Of decoded prompts, `outputs` are token ids, ``latency_s`` are steps of one token, and
+    ``generation_time_s`` is the mean time of a whole answer.
     """
 
     outputs: NDArray[Any]
@@ -59,7 +60,8 @@ def run_isolated(
 
     Raises `ModelFileError` when the file is refused before the runtime sees it, and `RuntimeCrash` that names the file,
     how far the process got and what ended it: a signal, the deadline, or the runtime's own error.
-    With `decoding`, the inputs are prompts, which are decoded. `memory_limit_bytes` caps the process's address space (0: no cap).
+    With `decoding`, the inputs are prompts, which are decoded. `memory_limit_bytes` caps the process's address space
+    (0: no cap).
     """
     with tempfile.TemporaryDirectory(prefix="compress-run-") as name:
         folder = Path(name)
