@@ -54,6 +54,8 @@ JUDGES = {
         Judge("sqnr_db", "compress.measure.fidelity:sqnr_db", "reference", "dB"),
         Judge("psnr_db", "compress.measure.fidelity:psnr_db", "reference", "dB"),
         Judge("cosine", "compress.measure.fidelity:cosine_similarity", "reference"),
+        Judge("rank_agreement", "compress.measure.embedding:rank_agreement", "reference"),
+        Judge("common_neighbours", "compress.measure.embedding:common_neighbours", "reference"),
     )
 }
 """Name of a metric -> who judges by it."""
