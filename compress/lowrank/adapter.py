@@ -115,6 +115,8 @@ def read_adapter(path: Path, targets: Sequence[Target]) -> Adapter:
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ModelFileError(f"{path} cannot be used: {name!r} holds NaN or infinity; {_REMEDY}")
+    if not arrays[_ALPHA] > 0:
+        raise ModelFileError(f"{path} cannot be used: alpha is {arrays[_ALPHA]}, and a scale is above 0; {_REMEDY}")
     factors = {target.path: (arrays[f"{target.path}/a"], arrays[f"{target.path}/b"]) for target in targets}
     return Adapter(rank, float(arrays[_ALPHA]), factors)
 
