@@ -266,8 +266,20 @@ def test_a_model_without_such_layers_is_refused():
 
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="classes")], name="plain")
 
-    with pytest.raises(RecipeError, match="plain has no dense layer among lora's targets=query_value; it has classes"):
+    reason = "plain has no dense layer among lora's targets=query_value; it has plain/classes; targets=all"
+    with pytest.raises(RecipeError, match=reason):
         find_targets(model, "query_value")
+
+
+def test_a_sequential_model_can_be_adapted_too():
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="classes")], name="plain")
+    x = np.ones((2, 4), np.float32)
+
+    after = merged(model, drawn(model, 2, seed=1))
+
+    assert np.abs(after.predict(x, verbose=0) - model.predict(x, verbose=0)).max() > 1e-3
 
 
 def test_a_recipe_spells_the_step_and_reads_it_back():
