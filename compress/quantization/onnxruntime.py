@@ -22,6 +22,7 @@ from compress.model_file import ModelFile
 from compress.quantization.calibration import PERCENTILE
 from compress.quantization.conversion import conversions_of
 from compress.quantization.onnx_names import name_by_place, pin_bytes, prepare_own, sort_from_outputs, write_erfc_by_erf
+from compress.quantization.onnx_updates import write_updates_by_scatter
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import serving
 from compress.records import fields
@@ -83,6 +84,7 @@ def _float32(model: keras.Model | ModelFile) -> bytes:
         return bytes(name_by_place(prepare_own(onnx.load_model_from_string(model.read()))).SerializeToString())
     proto = _converted(model)
     write_erfc_by_erf(proto)
+    write_updates_by_scatter(proto)
     if len(proto.graph.input) > 1 or len(proto.graph.output) > 1:
         sort_from_outputs(proto)
     proto = name_by_place(proto)
