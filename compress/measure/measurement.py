@@ -15,6 +15,7 @@ from compress.decoding import Decoding
 from compress.measure import size
 from compress.measure.classification import SQNR_CEILING_DB, Outcomes, in_top_5, score
 from compress.measure.fidelity import fidelity, sqnr_db
+from compress.measure.quality import Judge
 from compress.measure.scores import Scores
 from compress.runtime.isolation import run_isolated
 from compress.runtime.multiply_adds import multiply_adds
@@ -115,8 +116,11 @@ def measure_run(
     scores = None
     if score_of is not None:
         by_reference = getattr(score_of, "against", "labels") == "reference"
-        given = score_of(run.outputs, reference if by_reference else labels)
+        against = reference if by_reference else labels
+        given = score_of(run.outputs, against)
         scored = np.load(inputs, mmap_mode="r", allow_pickle=False) if by_reference else labels
         scores = Scores.of(given, scored, getattr(score_of, "unit", ""))
         values["score"] = scores.mean
+        if isinstance(score_of, Judge) and (overall := score_of.of_all(run.outputs, against)) is not None:
+            values["overall_score"] = overall
     return Measurement(artifact, measured.parts, values, outcomes, scores, run.outputs, run.latency_s, run.versions)
