@@ -279,9 +279,7 @@ class Workbench:
         """Return the time to load the cell's file once more, in a fresh process, in seconds."""
         inputs = self.evaluation_file(cell.subject)
         artifact, decoding = cell.artifact, cell.subject.decoding
-        return run_isolated(
-            artifact.path, artifact.runtime, inputs, latency_budget_s=0, decoding=decoding
-        ).load_time_s
+        return run_isolated(artifact.path, artifact.runtime, inputs, latency_budget_s=0, decoding=decoding).load_time_s
 
     def close(self) -> None:
         """End the processes that this workbench started."""

@@ -56,7 +56,9 @@ METRICS = {
         Metric("compress_time_s", "s", "time", "lower", "wall time of all steps of the recipe"),
         Metric("load_time_s", "s", "time", "lower", "opening the file in a fresh process, until it can be called"),
         Metric("latency_s", "s", "time", "lower", "one inference of one sample, one thread: median"),
-        Metric("generation_time_s", "s", "time", "lower", "a whole answer, prompt and all its tokens, one thread: mean"),
+        Metric(
+            "generation_time_s", "s", "time", "lower", "a whole answer, prompt and all its tokens, one thread: mean"
+        ),
         Metric("peak_memory_bytes", "bytes", "memory", "lower", "largest resident set of the inference process"),
     )
 }

@@ -152,8 +152,10 @@ def decode(session: Session, prompts: NDArray[Any], decoding: Decoding) -> tuple
     for row, record in zip(found, prompts, strict=True):
         prompt = prompt_of(record[None])
         most = min(decoding.most_new, len(prompt.tokens) - prompt.length)
-        answer = _greedy(reader, prompt, decoding.end, most) if decoding.beams == 1 else _beam(
-            reader, prompt, decoding.end, most, decoding.beams
+        answer = (
+            _greedy(reader, prompt, decoding.end, most)
+            if decoding.beams == 1
+            else _beam(reader, prompt, decoding.end, most, decoding.beams)
         )
         row[: len(answer)] = answer
     return found, (time.perf_counter() - started) / len(prompts)
