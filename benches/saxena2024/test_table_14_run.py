@@ -1,7 +1,7 @@
-"""Saxena et al. 2024, table XIV, on a slim GPT-2: trained to write sentences, adapted to write listings (S18).
+"""Saxena et al. 2024, table XIV, on a slim GPT-2: trained on many wordings, adapted to one house style (S18).
 
-The base answers in the phrasing it knows; adapters of its queries and values, or all of its weights, learn the other
-from 2,000 examples in the same epochs. 300 meanings of names and kinds that were not trained on together.
+The base answers in any wording it knows; adapters of its queries and values, or all of its weights, learn the style of
+2,000 examples in the same epochs. 300 meanings of names and kinds that were not trained on together, one text each.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from compress.claims.bound import Bound, Estimate, at_least, between
+from compress.claims.bound import Bound, Estimate, at_least
 from compress.claims.claim import claim
 from compress.claims.statistics import mean_interval
 from compress.measure.text.scores import LABELS, score_texts, sentence_scores
 from compress.suite import PrintedTable
 from compress.workbench import Cell
-from fixtures.gpt2_listings import said
+from fixtures.gpt2_restyled import said
 
 pytestmark = pytest.mark.scale("embedded")
 
-SUBJECT = "gpt2_listings"
+SUBJECT = "gpt2_restyled"
 METRICS = ["bleu", "nist", "meteor", "rouge_l", "cider"]
 RECIPES = {"as it was": "float32", "r=4": "lora(4)", "r=64": "lora(64)", "Full Finetuning": "retrain(5)"}
 
@@ -42,7 +42,7 @@ def gained(metric: str, before: Cell, after: Cell) -> Estimate:
 
 def told(report_table: Callable[..., PrintedTable], compressed: Callable[[str, str], Cell]) -> None:
     table = report_table(
-        "a slim GPT-2 adapted from sentences to listings, n=300 with up to 5 references",
+        "a slim GPT-2 adapted to a house style, n=300",
         ("trained", *(LABELS[metric] for metric in METRICS)),
     )
     if not table.rows:
@@ -53,7 +53,7 @@ def told(report_table: Callable[..., PrintedTable], compressed: Callable[[str, s
 
 def above(metric: str) -> Bound:
     least = {"bleu": 0.05, "nist": 0.2, "meteor": 0.05, "rouge_l": 0.05, "cider": 0.2}[metric]
-    return at_least(least, why="the base keeps to full sentences; 0 if adapters are not trained, or not merged")
+    return at_least(least, why="the base keeps to the wordings it knows; 0 if adapters are not trained, or not merged")
 
 
 @claim("saxena2024/table-XIV", above, kind="trend")
