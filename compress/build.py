@@ -49,7 +49,7 @@ SEED = 0
 _REMEDY = "free some space, or name another folder in COMPRESS_CACHE_DIR"
 
 
-_CALLED = {"tfmot": ("pruning",)}
+_CALLED = {"tfmot": ("pruning",), "lowrank": ("quantization",)}
 """What steps of a package call that does not lie beside them: other packages of steps."""
 
 

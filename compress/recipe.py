@@ -36,6 +36,7 @@ STEPS = {
     "qat": "compress.tfmot.qat:QuantizationAwareTraining",
     "kmeans": "compress.quantization.weight_sharing:Kmeans",
     "svd": "compress.lowrank.svd:Svd",
+    "lora": "compress.lowrank.lora:Lora",
     "float32": "compress.quantization.export:Float32",
     "dynamic_range": "compress.quantization.export:DynamicRange",
     "float16": "compress.quantization.export:Float16",

@@ -20,7 +20,7 @@ Metric = Annotated[
     str | None,
     typer.Option(
         help="accuracy, top_5, f1, em, map_25, map_50, map, bleu, nist, meteor, rouge_1, rouge_2, rouge_l, cider, "
-        "sqnr_db, psnr_db, cosine, or module:function.",
+        "sqnr_db, psnr_db, cosine, rank_agreement, common_neighbours, or module:function.",
         show_default="accuracy; sqnr_db without labels",
     ),
 ]

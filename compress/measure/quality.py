@@ -66,6 +66,8 @@ JUDGES = {
         Judge("sqnr_db", "compress.measure.fidelity:sqnr_db", "reference", "dB"),
         Judge("psnr_db", "compress.measure.fidelity:psnr_db", "reference", "dB"),
         Judge("cosine", "compress.measure.fidelity:cosine_similarity", "reference"),
+        Judge("rank_agreement", "compress.measure.embedding:rank_agreement", "reference"),
+        Judge("common_neighbours", "compress.measure.embedding:common_neighbours", "reference"),
         Judge("map_25", f"{_DETECTION}:map_25", "labels", overall=f"{_DETECTION}:all_map_25"),
         Judge("map_50", f"{_DETECTION}:map_50", "labels", overall=f"{_DETECTION}:all_map_50"),
         Judge("map", f"{_DETECTION}:map_coco", "labels", overall=f"{_DETECTION}:all_map_coco"),

@@ -56,6 +56,7 @@ TOKENS = np.arange(20).reshape(4, 5)
 ANSWERS = {
     "classes": (RANDOM, RANDOM.argmax(axis=1), -RANDOM),
     "values": (RANDOM, RANDOM, -RANDOM),
+    "embeddings": (RANDOM, RANDOM, np.roll(RANDOM, 1, axis=0)),
     "boxes": (BOXES, BOXES[..., [0, 1, 2, 3, 5]], BOXES * 2),
     "spans": (SPANS, np.stack([RANDOM.argmax(axis=1)] * 2, axis=1), -SPANS),
     "tokens": (TOKENS, TOKENS, TOKENS[::-1]),
@@ -65,6 +66,7 @@ ANSWERS = {
 TAKES = {
     **dict.fromkeys(("accuracy", "top_5"), "classes"),
     **dict.fromkeys(("sqnr_db", "psnr_db", "cosine"), "values"),
+    **dict.fromkeys(("rank_agreement", "common_neighbours"), "embeddings"),
     **dict.fromkeys(("map", "map_25", "map_50"), "boxes"),
     **dict.fromkeys(("f1", "em"), "spans"),
     **dict.fromkeys(("bleu", "nist", "meteor", "rouge_1", "rouge_2", "rouge_l", "cider"), "tokens"),
