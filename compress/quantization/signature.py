@@ -1,33 +1,37 @@
-"""What a model takes and gives, as every exporter needs to know it: one tensor in, one tensor out."""
+"""What exporters start from: the ends of a model, and a Keras model as a function of one sample."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from compress.errors import CompressError
+from compress.ends import Ends, keras_ends, keras_inputs, parameters_named
 from compress.model_file import ModelFile
 
 if TYPE_CHECKING:
     import keras
 
-INPUT_NAME = "input"
-OUTPUT_NAME = "output"
 
-
-def single_input(model: keras.Model | ModelFile) -> tuple[tuple[int | None, ...], str]:
-    """Return the shape, batch dimension first, and dtype of the one input of a Keras model or a SavedModel.
-
-    Raises `CompressError` when the model is not built, or has several inputs or outputs.
-    """
+def ends_of(model: keras.Model | ModelFile) -> Ends:
+    """Return what a Keras model or a SavedModel takes and gives. Raises `CompressError` when a model is not built."""
     if isinstance(model, ModelFile):
         from compress.quantization.saved_model import serving_function
 
-        spec = serving_function(model)[1]
-        return tuple(spec.shape), spec.dtype.name
-    inputs, outputs = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise CompressError(
-            f"model {model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs, and one of each can be "
-            "exported; build it with keras.Input, one tensor in and one out"
-        )
-    return tuple(inputs[0].shape), str(inputs[0].dtype)
+        return serving_function(model).ends
+    return keras_ends(model)
+
+
+def serving(model: keras.Model) -> tuple[Callable[..., Any], list[Any]]:
+    """Return a Keras model as a function of one sample by its ends' names, and the ``TensorSpec`` of each input."""
+    import keras
+    import tensorflow as tf
+
+    ends = ends_of(model)
+    specs = [tf.TensorSpec((1, *one.shape[1:]), one.dtype, name=one.name) for one in ends.inputs]
+
+    def answer(*tensors: Any) -> dict[str, Any]:
+        given = keras_inputs(model, dict(zip((one.name for one in ends.inputs), tensors, strict=True)))
+        return dict(zip(ends.outputs, keras.tree.flatten(model(given, training=False)), strict=True))
+
+    answer.__signature__ = parameters_named([one.name for one in ends.inputs])  # type: ignore[attr-defined]
+    return answer, specs

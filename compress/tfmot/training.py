@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compress.errors import BridgeError, RecipeError
+from compress.records import by_input
 from compress.training import check_epochs, check_labels, objective, training_steps
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def fit(
     for _ in range(epochs):
         order = generator.permutation(len(data.train_x))
         model.fit(
-            data.train_x[order],
+            by_input(data.train_x[order]),
             targets[order],
             batch_size=training.batch_size,
             shuffle=False,
