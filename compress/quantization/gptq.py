@@ -19,13 +19,18 @@ DAMPING = 0.01
 
 
 def gptq(
-    rows: NDArray[np.floating[Any]], hessian: NDArray[np.float64], block: int, damping: float = DAMPING
+    rows: NDArray[np.floating[Any]],
+    hessian: NDArray[np.float64],
+    block: int,
+    damping: float = DAMPING,
+    given: NDArray[np.float32] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Return int4 codes ``(out, in)`` and block scales ``(out, ceil(in / block))`` with a small error of the outputs.
 
     `hessian` ``(in, in)`` is the sum of x xT over the layer's inputs x; its scale does not matter. What is kept small
     is ``sum_x |(rows - quantized) x|^2``, where rounding to nearest minimises each weight's own error; on a Hessian
-    that is diagonal the two are the same. Raises `QuantizationError` when the Hessian is not the inputs' or not finite.
+    that is diagonal the two are the same. Scales that are `given` are kept. Raises `QuantizationError` when the
+    Hessian is not the inputs' or not finite.
     """
     columns = rows.shape[1]
     if hessian.shape != (columns, columns):
@@ -36,7 +41,8 @@ def gptq(
     scales = []
     for start in range(0, columns, block):
         end = min(start + block, columns)
-        scale = block_scales(left[:, start:end], block)
+        place = start // block
+        scale = block_scales(left[:, start:end], block) if given is None else given[:, place : place + 1]
         scales.append(scale)
         errors = np.empty((len(left), end - start))
         for column in range(start, end):

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.quantization.signature import INPUT_NAME
+from compress.ends import INPUT_NAME
+from compress.records import fields
 
 
 def second_moments(
@@ -56,6 +57,4 @@ def _feed(sample: NDArray[Any], proto: Any) -> dict[str, NDArray[Any]]:
     dtypes = {
         value.name: helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) for value in proto.graph.input
     }
-    fields = sample.dtype.names
-    values = {INPUT_NAME: sample} if fields is None else {name: sample[name] for name in fields}
-    return {name: np.asarray(value, dtypes[name])[None] for name, value in values.items()}
+    return {name: np.asarray(value, dtypes[name]) for name, value in fields(sample[None], INPUT_NAME).items()}
