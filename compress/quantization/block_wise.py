@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from compress.errors import RecipeError
-from compress.model_file import ModelFile
 from compress.quantization.export import Float32
 
 if TYPE_CHECKING:
@@ -32,8 +31,7 @@ class Int4:
     ``method`` rounds to nearest, or by GPTQ on `calibration` training samples. ``embeddings`` says whether tables that
     are looked up are packed as well; ``granularity`` channel, for LiteRT, gives a row one scale instead of its blocks.
     ONNX Runtime multiplies float32 activations (MatMulNBits); LiteRT quantizes them to int8 as it goes, as in
-    ``dynamic_range``; a Keras file is ``.weights.h5`` of `keras.Model.quantize`, whose embeddings always are packed.
-    Convolutions stay float32 in ONNX files. Raises `RecipeError` for a value that no runtime has.
+    ``dynamic_range``. Convolutions stay float32. Raises `RecipeError` for a value that no runtime has.
     """
 
     block: int = 32
@@ -42,7 +40,7 @@ class Int4:
     granularity: Granularity = "block"
     calibration: int = 100
 
-    runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx", "keras"})
+    runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx"})
 
     def __post_init__(self) -> None:
         _check_block(self.block)
@@ -60,8 +58,6 @@ class Int4:
         """
         if runtime != "litert" and self.granularity == "channel":
             raise RecipeError("int4(granularity=channel) is for LiteRT; leave the granularity out for @" + runtime)
-        if runtime == "keras":
-            return self._keras(model)
         samples = data.calibration(self.calibration, seed) if self.method == "gptq" else None
         content = Float32().export(model, data, runtime=runtime, seed=seed)
         if runtime == "litert":
@@ -72,17 +68,6 @@ class Int4:
         from compress.quantization.onnx_four_bit import Packing, pack_onnx
 
         return pack_onnx(content, Packing("int4", self.block, self.embeddings), samples)
-
-    def _keras(self, model: Model) -> bytes:
-        if isinstance(model, ModelFile):
-            raise RecipeError(
-                f"int4@keras needs a Keras model (.keras or .h5), and {model.path} is a {model.format} one"
-            )
-        if self.method != "rtn" or self.embeddings != "int4":
-            raise RecipeError("int4@keras rounds to nearest and packs embeddings; leave method and embeddings out")
-        from compress.quantization.keras_four_bit import write_int4
-
-        return write_int4(model, self.block)
 
 
 @dataclass(frozen=True)
