@@ -1,16 +1,13 @@
 """Write LiteRT files: the TensorFlow converter and ai-edge-quantizer behind one function.
 
-Both engines start from the same SavedModel with batch size 1, which spares a flattening model its run-time shape
-arithmetic; files of a model that share `Conversions` share it. What they write is rewritten without names, so that the
+Both engines start from the same function of one sample, which spares a flattening model its run-time shape arithmetic;
+files of a model that share `Conversions` share it. What they write is rewritten without names, so that the
 same model gives the same bytes in any process.
-Saved-model route and options: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization.
+Options: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +19,7 @@ from compress.model_file import ModelFile
 from compress.quantization.calibration import BINS, percentile_range
 from compress.quantization.conversion import Conversions, conversions_of
 from compress.quantization.quiet import quiet_conversion
-from compress.quantization.signature import ends_of, serving
+from compress.quantization.signature import Serving, serving
 from compress.quantization.tflite_names import with_signature, without_names
 from compress.records import fields
 
@@ -70,42 +67,22 @@ def _float32(model: keras.Model | ModelFile, conversions: Conversions) -> bytes:
     return _convert(model, conversions, "float32", "channel", None)
 
 
-def _saved_model(model: keras.Model | ModelFile) -> dict[str, bytes]:
-    """Return the files of a SavedModel by their paths in its folder: kept so, none is left behind by a crash."""
-    with tempfile.TemporaryDirectory() as folder:
-        if isinstance(model, ModelFile):
-            from compress.quantization.saved_model import write_saved_model
+def _traced(model: keras.Model | ModelFile) -> tuple[Any, Serving]:
+    """Return the model as a concrete function of one sample, outputs in the order of their names, and what it serves.
 
-            write_saved_model(model, Path(folder))
-        else:
-            import keras
+    The converter freezes it as it is. By way of a SavedModel, which it writes and reads back for every file, the same
+    bytes take six times as long.
+    """
+    import tensorflow as tf
 
-            ends = ends_of(model)
-            if ends.are_single:
-                (one,) = ends.inputs
-                signature = [keras.InputSpec(shape=(1, *one.shape[1:]), dtype=one.dtype, name=INPUT_NAME)]
-                model.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
-            else:
-                _write_several(model, folder)
-        files = [path for path in Path(folder).rglob("*") if path.is_file()]
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    found = serving(model)
+    traced = tf.function(lambda *tensors: list(found.answer(*tensors).values()), input_signature=list(found.specs))
+    return traced.get_concrete_function(), found
 
 
-def _write_several(model: keras.Model, folder: str) -> None:
-    """Write a SavedModel that keeps the names of several inputs and outputs."""
-    import keras
-
-    serve, specs = serving(model)
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint("serve", serve, input_signature=specs)
-    archive.write_out(folder, verbose=False)
-
-
-def _feed(sample: NDArray[Any], types: Sequence[tuple[str, str]] = ()) -> dict[str, NDArray[Any]]:
-    """Return one sample as a batch of one, by the names of the inputs, cast to `types` where they are given."""
-    given = fields(sample[None], INPUT_NAME)
-    return {name: given[name].astype(dtype) for name, dtype in types} if types else given
+def _feed(sample: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return one sample as a batch of one, by the names of the inputs."""
+    return fields(sample[None], INPUT_NAME)
 
 
 def _convert(
@@ -117,34 +94,31 @@ def _convert(
 ) -> bytes:
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in conversions.once("saved_model", lambda: _saved_model(model)).items():
-            path = Path(folder) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        if precision != "float32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if precision == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        if precision in ("int8", "int16x8"):
-            inputs = ends_of(model).inputs
-            samples = _needed(calibration, precision)
-            converter.representative_dataset = lambda: (
-                _feed(sample, [(one.name, one.dtype) for one in inputs]) for sample in samples
-            )
-            operations = tf.lite.OpsSet
-            whole, integer = {
-                "int8": (operations.TFLITE_BUILTINS_INT8, tf.int8),
-                "int16x8": (operations.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, tf.int16),
-            }[precision]
-            converter.target_spec.supported_ops = [whole]
-            if all(np.issubdtype(np.dtype(one.dtype), np.floating) for one in inputs):
-                converter.inference_input_type = integer
-            converter.inference_output_type = integer
-        # public since TensorFlow 2.3 by this underscored name only
-        converter._experimental_disable_per_channel = granularity == "tensor"
-        return bytes(converter.convert())
+    function, found = conversions.once("function", lambda: _traced(model))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    inputs = found.ends.inputs
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision in ("int8", "int16x8"):
+        samples = _needed(calibration, precision)
+        converter.representative_dataset = lambda: (
+            [_feed(sample)[one.name].astype(one.dtype) for one in inputs] for sample in samples
+        )
+        operations = tf.lite.OpsSet
+        whole, integer = {
+            "int8": (operations.TFLITE_BUILTINS_INT8, tf.int8),
+            "int16x8": (operations.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, tf.int16),
+        }[precision]
+        converter.target_spec.supported_ops = [whole]
+        if all(np.issubdtype(np.dtype(one.dtype), np.floating) for one in inputs):
+            converter.inference_input_type = integer
+        converter.inference_output_type = integer
+    # public since TensorFlow 2.3 by this underscored name only
+    converter._experimental_disable_per_channel = granularity == "tensor"
+    names = [one.name for one in inputs]
+    return with_signature(bytes(converter.convert()), names, found.ends.outputs)
 
 
 def _ai_edge(

@@ -1,4 +1,4 @@
-"""Write ONNX files: tf2onnx through `keras.Model.export`, then ONNX Runtime's own quantizers.
+"""Write ONNX files: tf2onnx, then ONNX Runtime's own quantizers.
 
 Options after https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html: dynamic quantization per
 channel; static quantization in QDQ form with signed weights and activations. Files take one sample at a time, as the
@@ -23,7 +23,7 @@ from compress.quantization.calibration import PERCENTILE
 from compress.quantization.conversion import conversions_of
 from compress.quantization.onnx_names import name_by_place, pin_bytes, prepare_own, sort_from_outputs, write_erfc_by_erf
 from compress.quantization.quiet import quiet_conversion
-from compress.quantization.signature import ends_of, serving
+from compress.quantization.signature import serving
 from compress.records import fields
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def write_onnx(
     with quiet_conversion(precision, "onnx", remedy), tempfile.TemporaryDirectory() as folder:
         import onnx
 
-        content = conversions_of(model).once("onnx", lambda: _float32(model, Path(folder)))
+        content = conversions_of(model).once("onnx", lambda: _float32(model))
         proto = onnx.load_model_from_string(content)
         if precision == "float16":
             proto = _float16(proto)
@@ -76,12 +76,12 @@ def _input_dtypes(proto: Any) -> dict[str, Any]:
     }
 
 
-def _float32(model: keras.Model | ModelFile, folder: Path) -> bytes:
+def _float32(model: keras.Model | ModelFile) -> bytes:
     import onnx
 
     if isinstance(model, ModelFile) and model.format == "onnx":
         return bytes(name_by_place(prepare_own(onnx.load_model_from_string(model.read()))).SerializeToString())
-    proto = _from_saved_model(model) if isinstance(model, ModelFile) else _from_keras(model, folder)
+    proto = _converted(model)
     write_erfc_by_erf(proto)
     if len(proto.graph.input) > 1 or len(proto.graph.output) > 1:
         sort_from_outputs(proto)
@@ -91,45 +91,20 @@ def _float32(model: keras.Model | ModelFile, folder: Path) -> bytes:
     return bytes(proto.SerializeToString())
 
 
-def _from_saved_model(file: ModelFile) -> Any:
-    import tf2onnx
-
-    from compress.quantization.saved_model import serving_function
-
-    found = serving_function(file)
-    with _optimizing_in_place():
-        return tf2onnx.convert.from_function(found.serve, input_signature=list(found.specs), opset=OPSET)[0]
-
-
-def _from_keras(model: keras.Model, folder: Path) -> Any:
-    import keras
-    import onnx
-
-    ends = ends_of(model)
-    if not ends.are_single:
-        return _from_several(model)
-    (one,) = ends.inputs
-    path = folder / "float32.onnx"
-    signature = [keras.InputSpec(shape=(1, *one.shape[1:]), dtype=one.dtype, name=INPUT_NAME)]
-    try:
-        with _optimizing_in_place():
-            model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
-    except Exception:  # a pass over the graph failed, which the copies are for
-        model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
-    gc.collect()  # the exporter's graphs hold each other: 700 MB of a ResNet50
-    return onnx.load(path)
-
-
-def _from_several(model: keras.Model) -> Any:
-    """Return the graph of a model with several inputs or outputs, by their names."""
+def _converted(model: keras.Model | ModelFile) -> Any:
     import tensorflow as tf
     import tf2onnx
 
-    serve, specs = serving(model)
-    with _optimizing_in_place():
-        return tf2onnx.convert.from_function(
-            tf.function(serve, input_signature=specs), input_signature=specs, opset=OPSET
-        )[0]
+    found = serving(model)
+    specs = list(found.specs)
+    served = tf.function(found.answer, input_signature=specs)
+    try:
+        with _optimizing_in_place():
+            proto = tf2onnx.convert.from_function(served, input_signature=specs, opset=OPSET)[0]
+    except Exception:  # a pass over the graph failed, which the copies are for
+        proto = tf2onnx.convert.from_function(served, input_signature=specs, opset=OPSET)[0]
+    gc.collect()  # the exporter's graphs hold each other: 700 MB of a ResNet50
+    return proto
 
 
 @contextmanager

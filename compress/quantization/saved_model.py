@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from compress.ends import INPUT_NAME, OUTPUT_NAME, Ends, Input, names_of, parameters_named
 from compress.errors import ModelFileError
 from compress.model_file import ModelFile
+from compress.quantization.signature import Serving
 
 _DEFAULT = "serving_default"
 _INTERNAL = "__saved_model_init_op"
@@ -25,16 +24,6 @@ def signature_key(keys: Sequence[str], file: ModelFile) -> str:
     raise ModelFileError(
         f"{file.path} has no signature {_DEFAULT!r} but {', '.join(usable) or 'none'}; export the model again with one"
     )
-
-
-@dataclass(frozen=True)
-class Serving:
-    """A signature as a function of one sample: its ``TensorSpec`` an input, and the module that must be kept."""
-
-    serve: Any
-    specs: tuple[Any, ...]
-    ends: Ends
-    loaded: Any
 
 
 def serving_function(file: ModelFile) -> Serving:
@@ -60,15 +49,4 @@ def serving_function(file: ModelFile) -> Serving:
 
     answer.__signature__ = parameters_named(names)  # type: ignore[attr-defined]
     ends = Ends(tuple(Input(spec.name, tuple(spec.shape), spec.dtype.name) for spec in specs), tuple(given))
-    return Serving(tf.function(answer, input_signature=list(specs)), specs, ends, loaded)
-
-
-def write_saved_model(file: ModelFile, folder: Path) -> None:
-    """Write into `folder` a SavedModel of `file` that takes one sample, called ``input``, and gives ``output``."""
-    import tensorflow as tf
-
-    found = serving_function(file)
-    module = tf.Module()
-    module.loaded = found.loaded
-    module.serve = found.serve
-    tf.saved_model.save(module, str(folder), signatures={_DEFAULT: found.serve.get_concrete_function()})
+    return Serving(answer, specs, ends, loaded)

@@ -8,6 +8,7 @@ Format: ``tensorflow/lite/schema/schema.fbs``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,11 +78,12 @@ def _name_several_ends(model: Any) -> None:
                 tensors[end.tensorIndex].name = end.name
 
 
-def with_signature(content: bytes) -> bytes:
+def with_signature(content: bytes, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> bytes:
     """Return the .tflite file with a signature ``serving_default``, ``input`` to ``output``, and a name a tensor.
 
-    ai-edge-quantizer calibrates by signature and tells tensors by name; older files have neither. Several inputs, or
-    outputs, are called as the file's own signature calls them, else after their tensors.
+    ai-edge-quantizer calibrates by signature and tells tensors by name; older files have neither. Ends are called as
+    `inputs` and `outputs` say, in the file's order; else several are as the file's own signature calls them, or after
+    their tensors.
     """
     import flatbuffers
     from ai_edge_litert.schema_py_generated import ModelT, SignatureDefT, TensorMapT
@@ -95,10 +97,10 @@ def with_signature(content: bytes) -> bytes:
         if own.subgraphIndex == 0
         for end in (*own.inputs, *own.outputs)
     }
-    for alone, places in ((INPUT_NAME, graph.inputs), (OUTPUT_NAME, graph.outputs)):
-        given = [known.get(int(place)) or end_name((graph.tensors[place].name or b"").decode()) for place in places]
+    for alone, given, places in ((INPUT_NAME, inputs, graph.inputs), (OUTPUT_NAME, outputs, graph.outputs)):
+        own = [known.get(int(place)) or end_name((graph.tensors[place].name or b"").decode()) for place in places]
         ends.append([])
-        for name, place in zip(names_of(given, alone), places, strict=True):
+        for name, place in zip(given or names_of(own, alone), places, strict=True):
             end = TensorMapT()
             end.name, end.tensorIndex = name, int(place)
             ends[-1].append(end)
