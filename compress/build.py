@@ -75,6 +75,7 @@ def _key(subject: Subject, steps: tuple[object, ...], runtime: str) -> str:
         "subject": subject.name,
         "identity": subject.identity(),
         "training": repr(subject.training),
+        "served": subject.served and f"{subject.served.__module__}.{subject.served.__qualname__}",
         "steps": [_step_key(step) for step in steps],
         "runtime": runtime,
         "seed": SEED,
@@ -194,8 +195,9 @@ def _build(store: Store, subject: Subject, recipe: Recipe, kept: Kept) -> Artifa
         given.check(str(recipe))
         compress_time_s = source.time_s
     spared_s, started = source.conversions.spared_s, time.perf_counter()
-    with sharing(source.model, source.conversions):
-        content = recipe.export.export(source.model, data, runtime=recipe.runtime, seed=SEED)
+    model = _served(subject, recipe, source)
+    with sharing(model, source.conversions):
+        content = recipe.export.export(model, data, runtime=recipe.runtime, seed=SEED)
     compress_time_s += time.perf_counter() - started + source.conversions.spared_s - spared_s
     source.check(str(recipe))
     made = {
@@ -209,6 +211,14 @@ def _build(store: Store, subject: Subject, recipe: Recipe, kept: Kept) -> Artifa
     key = _key(subject, (*recipe.transforms, recipe.export), recipe.runtime)
     name = f"model.{FORMATS[recipe.runtime]}"
     return _artifact(subject, recipe, *store.add(key, name, content, made))
+
+
+def _served(subject: Subject, recipe: Recipe, source: SharedModel) -> keras.Model | ModelFile:
+    """Return the model that a runtime's file is written of; a Keras file keeps the weights that steps transform."""
+    serve, model = subject.served, source.model
+    if serve is None or recipe.runtime == "keras" or isinstance(model, ModelFile):
+        return model
+    return source.conversions.once("served", lambda: serve(model))
 
 
 def _after(store: Store, subject: Subject, steps: tuple[Any, ...], model: keras.Model, data: Dataset) -> SharedModel:

@@ -207,10 +207,11 @@ class Run:
         # the file has just survived a process of its own, so it may run in this one
         from pytest_benchmark.fixture import BenchmarkFixture
 
+        from compress.runtime.decoding import sample_for
         from compress.runtime.session import open_session
 
         session = open_session(cell.artifact.path, cell.artifact.runtime, threads=1)
-        call = session.bind(self.workbench.data(cell.subject).evaluation_x[:1])
+        call = session.bind(sample_for(session, self.workbench.data(cell.subject).evaluation_x[:1]))
         fixture = BenchmarkFixture(
             SimpleNamespace(name=cell.name, nodeid=cell.name),
             add_stats=self.benchmarks.benchmarks.append,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.decoding import Decoding
 from compress.errors import DataError
 
 if TYPE_CHECKING:
@@ -90,6 +91,11 @@ class Subject:
     enough to be asked on every run; artifacts are cached by it. ``score`` is the subject's own quality beside right and
     wrong: from ``outputs (n, classes)`` and ``labels (n,)`` to one number a sample, higher is better. ``absent`` says
     why the data is not here, and nothing when it is: benches of the subject are then unmeasured for that reason.
+
+    A language model that answers prompts has a ``decoding``; ``evaluation_x`` are the prompts, outputs are token ids
+    ``(n, most_new)`` padded with -1, and the task is ``generation``. ``served``, a module-level function, returns the
+    model that is written to the file - one token and a cache in, logits and the new cache out - from the one of whole
+    sequences that steps transform.
     """
 
     name: str
@@ -101,3 +107,5 @@ class Subject:
     task: str = "classification"
     score: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float32]] | None = None
     absent: Callable[[], str] | None = None
+    served: Callable[[keras.Model], keras.Model] | None = None
+    decoding: Decoding | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -169,6 +169,19 @@ class Zeros:
         return self._masks[path]
 
 
+class Reparametrization(Protocol):
+    """What is trained in place of a model's own weights, which stay as they are."""
+
+    @property
+    def variables(self) -> Sequence[Any]:
+        """The Keras variables to train."""
+        ...
+
+    def kernels(self) -> Mapping[str, Any]:
+        """Return by path what the forward pass computes with in place of kernels; traced, gradients reach variables."""
+        ...
+
+
 def retrain(
     model: keras.Model,
     data: Dataset,
@@ -178,6 +191,7 @@ def retrain(
     epochs: int,
     seed: int,
     constraint: Constraint | None = None,
+    reparametrization: Reparametrization | None = None,
 ) -> None:
     """Train `model` in place for `epochs` of `data`, with Adam at the learning rate of `training`.
 
@@ -186,7 +200,7 @@ def retrain(
     A `constraint` is drawn up before each of its turns; from then on every step's update is followed, in the same
     graph, by its projection of each kernel, and where it has a view of a kernel, loss and gradient are those of the
     view while the update is the kernel's own (straight through; Bengio et al. 2013). Python is entered once a turn and
-    once an epoch, not once a step.
+    once an epoch, not once a step. With a `reparametrization` its variables are trained, and none of the model's.
 
     The order of samples comes from a generator seeded with `seed`, and so do the states of dropout layers; no global
     seed is read or set. Progress is logged at level INFO. Raises `RecipeError` when the model is no classifier or the
@@ -202,9 +216,9 @@ def retrain(
     inputs = {name: tf.constant(array) for name, array in fields(data.train_x).items()}
     targets, loss_of = objective(teacher, data, training, keras.losses.SparseCategoricalCrossentropy)
     labels = tf.constant(targets)
-    variables = model.trainable_variables
+    variables = list(reparametrization.variables) if reparametrization else model.trainable_variables
     turns = frozenset(constraint.turns) if constraint else frozenset()
-    held = kernels(model) if constraint else {}
+    held = kernels(model) if constraint and not reparametrization else {}
     rule = constraint or Zeros(lambda *_: {}, ())
     rate = training.learning_rate
     if training.decay == "cosine":
@@ -213,7 +227,17 @@ def retrain(
     optimizer.build(variables)
 
     def call(given: dict[str, Any]) -> Any:
-        return model(keras_inputs(model, given), training=True)
+        if reparametrization is None:
+            return model(keras_inputs(model, given), training=True)
+        seen = reparametrization.kernels()
+        own = [
+            [seen.get(each.path, each.value) for each in group]
+            for group in (model.trainable_variables, model.non_trainable_variables)
+        ]
+        outputs, states = model.stateless_call(*own, keras_inputs(model, given), training=True)
+        for variable, state in zip(model.non_trainable_variables, states, strict=True):
+            variable.assign(state)
+        return outputs
 
     def gradients(batch: Any) -> Any:
         with tf.GradientTape() as tape:

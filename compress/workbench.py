@@ -278,7 +278,8 @@ class Workbench:
     def load_time_s(self, cell: Cell) -> float:
         """Return the time to load the cell's file once more, in a fresh process, in seconds."""
         inputs = self.evaluation_file(cell.subject)
-        return run_isolated(cell.artifact.path, cell.artifact.runtime, inputs, latency_budget_s=0).load_time_s
+        artifact, decoding = cell.artifact, cell.subject.decoding
+        return run_isolated(artifact.path, artifact.runtime, inputs, latency_budget_s=0, decoding=decoding).load_time_s
 
     def close(self) -> None:
         """End the processes that this workbench started."""
@@ -294,7 +295,15 @@ class Workbench:
             measured = measure_file(artifact)
         else:
             labels, inputs = self.data(subject).evaluation_y, self.evaluation_file(subject)
-            measured = measure_run(artifact, inputs, labels, reference, score_of=subject.score, task=subject.task)
+            measured = measure_run(
+                artifact,
+                inputs,
+                labels,
+                reference,
+                score_of=subject.score,
+                task=subject.task,
+                decoding=subject.decoding,
+            )
         if self.untimed:
             kept = {name: value for name, value in measured.values.items() if METRICS[name].nature not in BESIDE_OTHERS}
             measured = replace(measured, values=kept)

@@ -12,7 +12,8 @@ Data = Annotated[str, typer.Option(help="An .npz file, a folder of labelled pict
 Metric = Annotated[
     str | None,
     typer.Option(
-        help="accuracy, top_5, sqnr_db, psnr_db, cosine, or module:function.",
+        help="accuracy, top_5, f1, em, map_25, map_50, map, bleu, nist, meteor, rouge_1, rouge_2, rouge_l, cider, "
+        "sqnr_db, psnr_db, cosine, or module:function.",
         show_default="accuracy; sqnr_db without labels",
     ),
 ]

@@ -83,7 +83,7 @@ def _measure(subject: Subject, recipes: Sequence[Recipe]) -> list[Row]:
 
 def _show(rows: Sequence[Row], about: dict[str, object]) -> None:
     from compress.cli.storage import open_console
-    from compress.report.run_table import legend, lines_of
+    from compress.report.run_table import judged_name, legend, lines_of
 
     console = open_console()
     title = (
@@ -95,7 +95,8 @@ def _show(rows: Sequence[Row], about: dict[str, object]) -> None:
     if measured:
         for line in lines_of(measured, str(about["metric"]), str(about["unit"])):
             console.print(line, soft_wrap=True, style="bold" if line.startswith("*") else None)
-        console.print(f"\n{legend(str(about['metric']), int(str(about['evaluation_samples'])))}", soft_wrap=True)
+        quality = judged_name(measured, str(about["metric"]))
+        console.print(f"\n{legend(quality, int(str(about['evaluation_samples'])))}", soft_wrap=True)
     for row in rows:
         if row.reason:
             console.print(f"refused: {row.recipe}: {row.reason}", soft_wrap=True)

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.artifact import Artifact, Part
+from compress.decoding import Decoding
 from compress.measure import size
 from compress.measure.classification import SQNR_CEILING_DB, Outcomes, in_top_5, score
 from compress.measure.fidelity import fidelity, sqnr_db
+from compress.measure.quality import Judge
 from compress.measure.scores import Scores
 from compress.runtime.isolation import run_isolated
 from compress.runtime.multiply_adds import multiply_adds
@@ -76,6 +78,7 @@ def measure_run(
     *,
     score_of: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float32]] | None = None,
     task: str = "classification",
+    decoding: Decoding | None = None,
     deadline_s: float = 300.0,
 ) -> Measurement:
     """Return what the file tells and what it does: a fresh process loads it, times it and runs every sample.
@@ -84,11 +87,12 @@ def measure_run(
     float32 file's answers (None when `artifact` is the reference itself), `score_of` the subject's own score, from
     ``outputs (n, classes)`` and ``labels (n,)`` to ``(n,)``, higher is better, or a `compress.measure.quality.Judge`.
     A `task` other than classification has no right and wrong: outputs of any shape are held against the reference's.
+    With a `decoding`, the samples are prompts and the outputs token ids, which are near to nothing but themselves.
     Raises `ModelFileError` when the file is refused, `RuntimeCrash` when the process does not survive it, `DataError`
     when outputs and labels do not belong together.
     """
     measured = measure_file(artifact)
-    run = run_isolated(artifact.path, artifact.runtime, inputs, deadline_s=deadline_s)
+    run = run_isolated(artifact.path, artifact.runtime, inputs, deadline_s=deadline_s, decoding=decoding)
     reference = run.outputs if reference_outputs is None else reference_outputs
     outcomes = score(run.outputs, labels, reference) if task == "classification" else None
     values: dict[str, Value] = {
@@ -97,21 +101,26 @@ def measure_run(
         "latency_s": float(np.median(run.latency_s)),
         "peak_memory_bytes": run.peak_memory_bytes,
     }
+    if run.generation_time_s is not None:
+        values["generation_time_s"] = run.generation_time_s
     if outcomes is not None:
         values["accuracy"] = outcomes.accuracy
         if run.outputs.shape[1] > 5:
             values["top_5_accuracy"] = float(in_top_5(run.outputs, labels).mean())
         if reference_outputs is not None:
             values["output_sqnr_db"] = min(outcomes.output_sqnr_db, SQNR_CEILING_DB)
-    elif reference_outputs is not None:
+    elif reference_outputs is not None and decoding is None:
         found = fidelity(run.outputs, reference)
         values.update(mse=found.mse, psnr_db=found.psnr_db, cosine_similarity=found.cosine_similarity)
         values["output_sqnr_db"] = float(sqnr_db(run.outputs, reference).mean())
     scores = None
     if score_of is not None:
         by_reference = getattr(score_of, "against", "labels") == "reference"
-        given = score_of(run.outputs, reference if by_reference else labels)
+        against = reference if by_reference else labels
+        given = score_of(run.outputs, against)
         scored = np.load(inputs, mmap_mode="r", allow_pickle=False) if by_reference else labels
         scores = Scores.of(given, scored, getattr(score_of, "unit", ""))
         values["score"] = scores.mean
+        if isinstance(score_of, Judge) and (overall := score_of.of_all(run.outputs, against)) is not None:
+            values["overall_score"] = overall
     return Measurement(artifact, measured.parts, values, outcomes, scores, run.outputs, run.latency_s, run.versions)

@@ -51,10 +51,14 @@ METRICS = {
         Metric("psnr_db", "dB", "quality", "higher", "outputs against the float32 file's: peak signal to noise, mean"),
         Metric("cosine_similarity", "", "quality", "higher", "of outputs and the float32 file's, mean"),
         Metric("score", "", "quality", "higher", "mean of the subject's own score of each evaluation sample"),
+        Metric("overall_score", "", "quality", "higher", "the subject's own score of all samples together, as mAP is"),
         Metric("output_sqnr_db", "dB", "quality", "higher", "outputs against the float32 file's: signal to noise"),
         Metric("compress_time_s", "s", "time", "lower", "wall time of all steps of the recipe"),
         Metric("load_time_s", "s", "time", "lower", "opening the file in a fresh process, until it can be called"),
         Metric("latency_s", "s", "time", "lower", "one inference of one sample, one thread: median"),
+        Metric(
+            "generation_time_s", "s", "time", "lower", "a whole answer, prompt and all its tokens, one thread: mean"
+        ),
         Metric("peak_memory_bytes", "bytes", "memory", "lower", "largest resident set of the inference process"),
     )
 }

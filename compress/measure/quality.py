@@ -1,7 +1,8 @@
 """How a subject's answers are judged, by name: right or wrong, close to the float32 file's, or a score of its own.
 
-A judge gives one number a sample, higher is better, so that two runs are paired on the same samples. `JUDGES` is the
-registry: one line a metric, one file a task family.
+A judge gives one number a sample, higher is better, so that two runs are paired on the same samples. What is
+published as mean average precision, BLEU or NIST is of all samples together, and no mean: a judge of these gives both.
+`JUDGES` is the registry: one line a metric, one file a task family.
 """
 
 from __future__ import annotations
@@ -27,24 +28,35 @@ class Judge:
     """Scores samples by a function called ``module:function``, imported when it first judges.
 
     The function goes from ``outputs (n, ...)`` and what they are held `against` - the ``labels (n, ...)``, or the
-    float32 file's outputs - to ``(n,)``.
+    float32 file's outputs - to ``(n,)``. `overall` is a function from the same to one number for all samples together,
+    where that is not the mean.
     """
 
     name: str
     function: str
     against: Against
     unit: str = ""
+    overall: str = ""
 
     def __call__(self, outputs: NDArray[np.float32], against: NDArray[Any]) -> NDArray[np.float32]:
         """Return one score a sample. Raises `DataError` when the function cannot be imported or fails."""
-        judge = load_function(self.function)
+        return np.asarray(self._called(self.function, outputs, against))
+
+    def of_all(self, outputs: NDArray[Any], against: NDArray[Any]) -> float | None:
+        """Return the score of all samples together, None where it is the mean. Raises `DataError` as judging does."""
+        return float(self._called(self.overall, outputs, against)) if self.overall else None
+
+    def _called(self, name: str, outputs: NDArray[Any], against: NDArray[Any]) -> Any:
+        judge = load_function(name)
         try:
-            return np.asarray(judge(outputs, against))
+            return judge(outputs, against)
         except DataError:
             raise
         except Exception as error:  # whatever somebody's own function raises
-            raise DataError(f"metric {self.name}: {self.function} failed: {type(error).__name__}: {error}") from error
+            raise DataError(f"metric {self.name}: {name} failed: {type(error).__name__}: {error}") from error
 
+
+_DETECTION, _TOKENS = "compress.measure.detection", "compress.measure.text.tokens"
 
 JUDGES = {
     judge.name: judge
@@ -54,6 +66,18 @@ JUDGES = {
         Judge("sqnr_db", "compress.measure.fidelity:sqnr_db", "reference", "dB"),
         Judge("psnr_db", "compress.measure.fidelity:psnr_db", "reference", "dB"),
         Judge("cosine", "compress.measure.fidelity:cosine_similarity", "reference"),
+        Judge("map_25", f"{_DETECTION}:map_25", "labels", overall=f"{_DETECTION}:all_map_25"),
+        Judge("map_50", f"{_DETECTION}:map_50", "labels", overall=f"{_DETECTION}:all_map_50"),
+        Judge("map", f"{_DETECTION}:map_coco", "labels", overall=f"{_DETECTION}:all_map_coco"),
+        Judge("f1", "compress.measure.spans:f1", "labels"),
+        Judge("em", "compress.measure.spans:exact_match", "labels"),
+        Judge("bleu", f"{_TOKENS}:bleu", "labels", overall=f"{_TOKENS}:corpus_bleu"),
+        Judge("nist", f"{_TOKENS}:nist", "labels", overall=f"{_TOKENS}:corpus_nist"),
+        Judge("meteor", f"{_TOKENS}:meteor", "labels"),
+        Judge("rouge_1", f"{_TOKENS}:rouge_1", "labels"),
+        Judge("rouge_2", f"{_TOKENS}:rouge_2", "labels"),
+        Judge("rouge_l", f"{_TOKENS}:rouge_l", "labels"),
+        Judge("cider", f"{_TOKENS}:cider", "labels"),
     )
 }
 """Name of a metric -> who judges by it."""

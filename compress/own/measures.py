@@ -70,6 +70,7 @@ MEASURES: dict[str, Callable[[Cell], Estimate | float]] = {
             "gzip_bytes",
             "sparsity",
             "multiply_adds",
+            "overall_score",
             "output_sqnr_db",
             "latency_s",
             "load_time_s",

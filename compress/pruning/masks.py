@@ -53,7 +53,7 @@ def magnitude_masks(weights: Mapping[str, NDArray[Any]], sparsity: float, scope:
         if np.isnan(magnitude).any():
             raise ModelFileError(f"{name} holds NaN, which has no magnitude to rank; train the model again")
     if scope == "layer":
-        kept = {name: _largest(each, kept_count(each.size, sparsity)) for name, each in magnitudes.items()}
+        kept = {name: largest(each, kept_count(each.size, sparsity)) for name, each in magnitudes.items()}
     else:
         scores = {name: lamp_scores(each) for name, each in magnitudes.items()} if scope == "lamp" else magnitudes
         kept = _largest_overall(scores, sparsity)
@@ -90,12 +90,13 @@ def _largest_overall(magnitudes: Mapping[str, NDArray[Any]], sparsity: float) ->
         start + int(np.argmax(each)) for start, each in zip(starts, magnitudes.values(), strict=True) if each.size
     ]
     together[champions] = -1
-    mask = _largest(together, max(kept_count(together.size, sparsity) - len(champions), 0))
+    mask = largest(together, max(kept_count(together.size, sparsity) - len(champions), 0))
     mask[champions] = True
     return dict(zip(magnitudes, np.split(mask, starts[1:]), strict=True))
 
 
-def _largest(magnitude: NDArray[Any], count: int) -> Mask:
+def largest(magnitude: NDArray[Any], count: int) -> Mask:
+    """Return a mask of the `count` largest of `magnitude` ``(n,)``; of equal ones, the first."""
     if count in (0, magnitude.size):
         return np.full(magnitude.shape, count > 0)
     threshold = np.partition(magnitude, magnitude.size - count)[magnitude.size - count]

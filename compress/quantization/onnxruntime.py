@@ -11,6 +11,7 @@ import gc
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from compress.model_file import ModelFile
 from compress.quantization.calibration import PERCENTILE
 from compress.quantization.conversion import conversions_of
 from compress.quantization.onnx_names import name_by_place, pin_bytes, prepare_own, sort_from_outputs, write_erfc_by_erf
+from compress.quantization.onnx_updates import update_handlers
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import serving
 from compress.records import fields
@@ -98,11 +100,12 @@ def _converted(model: keras.Model | ModelFile) -> Any:
     found = serving(model)
     specs = list(found.specs)
     served = tf.function(found.answer, input_signature=specs)
+    convert = partial(tf2onnx.convert.from_function, served, specs, opset=OPSET, custom_op_handlers=update_handlers())
     try:
         with _optimizing_in_place():
-            proto = tf2onnx.convert.from_function(served, input_signature=specs, opset=OPSET)[0]
+            proto = convert()[0]
     except Exception:  # a pass over the graph failed, which the copies are for
-        proto = tf2onnx.convert.from_function(served, input_signature=specs, opset=OPSET)[0]
+        proto = convert()[0]
     gc.collect()  # the exporter's graphs hold each other: 700 MB of a ResNet50
     return proto
 

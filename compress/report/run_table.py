@@ -39,6 +39,7 @@ class Row:
     drop: float | None = None
     accuracy: float | None = None
     top_5_accuracy: float | None = None
+    overall_score: float | None = None
     output_sqnr_db: float | None = None
     mse: float | None = None
     psnr_db: float | None = None
@@ -56,6 +57,7 @@ class Row:
 _COPIED = (
     "accuracy",
     "top_5_accuracy",
+    "overall_score",
     "output_sqnr_db",
     "mse",
     "psnr_db",
@@ -135,9 +137,26 @@ def legend(quality: str, n: int) -> str:
     return LEGEND.format(quality=quality, n=f"{n:,}")
 
 
+def judged_name(rows: Sequence[Row], metric: str) -> str:
+    """Return what the quality of `rows` is called: a mean of samples, where `metric` is of all samples together."""
+    return f"{metric}, mean of samples" if any(row.overall_score is not None for row in rows) else metric
+
+
 def lines_of(rows: Sequence[Row], metric: str, unit: str) -> list[str]:
     """Return a line of headings and one a row, in columns, the Pareto set marked; refused recipes are left out."""
-    heading = ("", "recipe", "bytes", "x", "gzip", f"{metric}, {unit}" if unit else metric, "call µs", "peak MB")
+    judged = judged_name(rows, metric)
+    overall = [metric] if judged != metric else []  # beside the mean that has an interval and pairs recipes
+    heading = (
+        "",
+        "recipe",
+        "bytes",
+        "x",
+        "gzip",
+        *overall,
+        f"{judged}, {unit}" if unit else judged,
+        "call µs",
+        "peak MB",
+    )
     shown = [
         (
             "*" if row.pareto else "",
@@ -145,6 +164,7 @@ def lines_of(rows: Sequence[Row], metric: str, unit: str) -> list[str]:
             f"{row.raw_bytes:,}",
             f"{row.size_ratio:.2f}",
             f"{row.gzip_bytes:,}",
+            *("" if row.overall_score is None else f"{row.overall_score:.4f}" for _ in overall),
             _quality(row, unit),
             "" if row.latency_s is None else f"{row.latency_s * 1e6:,.1f}",
             "" if row.peak_memory_bytes is None else f"{row.peak_memory_bytes / 1e6:,.1f}",

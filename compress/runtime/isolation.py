@@ -11,13 +11,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.decoding import Decoding
 from compress.errors import CompressError, ModelFileError, RuntimeCrash
 
 DEADLINE_S = 300.0
@@ -29,7 +30,9 @@ class Run:
 
     `outputs` by example: ``(3000, 10)`` float32, one row an evaluation sample. ``latency_s`` are single calls, one
     thread, in the order they were made; ``first_call_s`` is the one before them; ``load_time_s`` is opening the file
-    until the first call could be made, imports excluded. Memory is the resident set's peak, before and after.
+    until the first call could be made, imports excluded. Memory is the resident set's peak, before
+    and after. Of decoded prompts, `outputs` are token ids, ``latency_s`` are steps of one token, and
+    ``generation_time_s`` is the mean time of a whole answer.
     """
 
     outputs: NDArray[Any]
@@ -39,6 +42,7 @@ class Run:
     memory_before_bytes: int
     peak_memory_bytes: int
     versions: dict[str, str]
+    generation_time_s: float | None = None
 
 
 def run_isolated(
@@ -50,12 +54,14 @@ def run_isolated(
     latency_budget_s: float = 0.2,
     deadline_s: float = DEADLINE_S,
     memory_limit_bytes: int = 0,
+    decoding: Decoding | None = None,
 ) -> Run:
     """Load `model` in a new process, time it, run it over all of `inputs` (an ``.npy`` file), and return what it did.
 
     Raises `ModelFileError` when the file is refused before the runtime sees it, and `RuntimeCrash` that names the file,
     how far the process got and what ended it: a signal, the deadline, or the runtime's own error.
-    `memory_limit_bytes` caps the process's address space (0: no cap).
+    With `decoding`, the inputs are prompts, which are decoded. `memory_limit_bytes` caps the process's address space
+    (0: no cap).
     """
     with tempfile.TemporaryDirectory(prefix="compress-run-") as name:
         folder = Path(name)
@@ -66,6 +72,7 @@ def run_isolated(
             "threads": threads,
             "latency_budget_s": latency_budget_s,
             "memory_limit_bytes": memory_limit_bytes,
+            "decoding": asdict(decoding) if decoding else None,
         }
         (folder / "job.json").write_text(json.dumps(job))
         command = [sys.executable, "-m", "compress.runtime.worker", str(folder)]

@@ -52,6 +52,11 @@ class LiteRTSession:
         self.input_shape = tuple(int(size) for size in inputs[0]["shape"][1:]) if len(inputs) == 1 else ()
 
     @property
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one sample by the inputs' names."""
+        return {name: tuple(int(size) for size in detail["shape"][1:]) for name, detail in self._inputs.items()}
+
+    @property
     def versions(self) -> dict[str, str]:
         """Distribution name -> version; looked up when asked, as that reads files and loading is timed."""
         return {"ai-edge-litert": version("ai-edge-litert")}

@@ -59,8 +59,11 @@ class ONNXSession:
             name: (one.name, _INPUT_DTYPES[one.type]) for name, one in zip(self.input_names, inputs, strict=True)
         }
         self._outputs = [one.name for one in outputs]
-        single = tuple(size if isinstance(size, int) else -1 for size in inputs[0].shape[1:])
-        self.input_shape = single if len(inputs) == 1 else ()
+        self.input_shapes = {
+            name: tuple(size if isinstance(size, int) else -1 for size in one.shape[1:])
+            for name, one in zip(self.input_names, inputs, strict=True)
+        }
+        self.input_shape = self.input_shapes[INPUT_NAME] if len(inputs) == 1 else ()
 
     @property
     def versions(self) -> dict[str, str]:

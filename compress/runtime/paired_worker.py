@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import ModelFileError
+from compress.runtime.decoding import sample_for
 from compress.runtime.session import Session, load_session, prepare, read_content, read_parts
 
 STAGES = (
@@ -137,9 +138,9 @@ class Pair:
             sample = _standard_normal(shapes[OLD], shapes[NEW], self.rng)
         elif not _agree(sample.shape[1:], shapes[OLD]):
             raise ModelFileError(f"they take samples of shape {shapes[OLD]}, got one of {sample.shape[1:]}")
-        self.sample = sample
+        self.sample = sample_for(loaded[OLD][0], sample)
         for side, (session, _) in zip(self.sides, loaded, strict=True):
-            side.bind(session, sample)
+            side.bind(session, self.sample)
             side.estimate()
         self.plan(sum(load_s for _, load_s in loaded))
 

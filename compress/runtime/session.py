@@ -40,6 +40,11 @@ class Session(Protocol):
         ...
 
     @property
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one sample by the inputs' names, ``{"token_ids": (1,), "cache": (2, 2, 72, 4, 32)}``."""
+        ...
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one sample, ``(28, 28, 1)``: no batch dimension; of records, ``()``."""
         ...

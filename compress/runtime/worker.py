@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from compress.decoding import Decoding
+from compress.runtime.decoding import decode, sample_for
 from compress.runtime.parent import end_with_parent
 from compress.runtime.session import open_session, prepare
 
@@ -56,7 +58,7 @@ def main(folder: Path) -> None:
     load_time_s = time.perf_counter() - started
 
     stage("running one inference")
-    call = session.bind(np.asarray(inputs[:1]))
+    call = session.bind(sample_for(session, np.asarray(inputs[:1])))
     started = time.perf_counter()
     call()
     first_call_s = time.perf_counter() - started
@@ -70,12 +72,17 @@ def main(folder: Path) -> None:
         latency_s.append(time.perf_counter() - started)
 
     stage("running the evaluation samples")
-    outputs = session.invoke(np.asarray(inputs))
+    generation_time_s = None
+    if job["decoding"]:
+        outputs, generation_time_s = decode(session, np.asarray(inputs), Decoding(**job["decoding"]))
+    else:
+        outputs = session.invoke(np.asarray(inputs))
     np.save(folder / "outputs.npy", outputs, allow_pickle=False)
     result = {
         "load_time_s": load_time_s,
         "first_call_s": first_call_s,
         "latency_s": latency_s,
+        "generation_time_s": generation_time_s,
         "memory_before_bytes": memory_before,
         "peak_memory_bytes": peak_memory_bytes(),
         "versions": session.versions,

@@ -41,6 +41,7 @@ VALUES = {
     "psnr_db": 40.0,
     "cosine_similarity": 0.999,
     "score": 0.7,
+    "overall_score": 0.6,
     "output_sqnr_db": 35.0,
     "compress_time_s": 4.0,
     "load_time_s": 0.01,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from compress.errors import DataError
 from compress.measure.classification import in_top
-from compress.measure.quality import JUDGES, find_judge
+from compress.measure.quality import JUDGES, Judge, find_judge
 
 
 @given(st.integers(1, 12), st.integers(1, 8), st.integers(0, 10_000))
@@ -39,14 +39,48 @@ def test_labels_that_are_no_classes_are_refused(outputs, labels, said):
         find_judge("top_5")(outputs, labels)
 
 
+RANDOM = np.random.default_rng(0).random((4, 6)).astype(np.float32)
+BOXES = np.tile(np.array([[0, 0, 10, 10, 0.9, 1]], np.float32), (4, 1, 1))
+SPANS = np.stack([RANDOM, RANDOM], axis=-1)
+TOKENS = np.arange(20).reshape(4, 5)
+
+ANSWERS = {
+    "classes": (RANDOM, RANDOM.argmax(axis=1), -RANDOM),
+    "values": (RANDOM, RANDOM, -RANDOM),
+    "boxes": (BOXES, BOXES[..., [0, 1, 2, 3, 5]], BOXES * 2),
+    "spans": (SPANS, np.stack([RANDOM.argmax(axis=1)] * 2, axis=1), -SPANS),
+    "tokens": (TOKENS, TOKENS, TOKENS[::-1]),
+}
+"""Kind of answer -> a perfect one, what it is held against, and a bad one."""
+
+TAKES = {
+    **dict.fromkeys(("accuracy", "top_5"), "classes"),
+    **dict.fromkeys(("sqnr_db", "psnr_db", "cosine"), "values"),
+    **dict.fromkeys(("map", "map_25", "map_50"), "boxes"),
+    **dict.fromkeys(("f1", "em"), "spans"),
+    **dict.fromkeys(("bleu", "nist", "meteor", "rouge_1", "rouge_2", "rouge_l", "cider"), "tokens"),
+}
+
+
 @pytest.mark.parametrize("name", sorted(JUDGES))
-def test_every_registered_metric_judges(name):
-    outputs = np.random.default_rng(0).random((4, 6)).astype(np.float32)
+def test_every_registered_metric_tells_a_perfect_answer_from_a_bad_one(name):
+    perfect, against, bad = ANSWERS[TAKES[name]]
     judge = find_judge(name)
-    against = outputs if judge.against == "reference" else outputs.argmax(axis=1)
-    scores = judge(outputs, against)
+    scores = judge(perfect, against)
     assert scores.shape == (4,)
-    assert (scores > judge(-outputs, against)).any()
+    assert (scores > judge(bad, against)).any()
+    if judge.overall:
+        assert judge.of_all(perfect, against) > judge.of_all(bad, against)
+    else:
+        assert judge.of_all(perfect, against) is None
+
+
+def test_a_score_of_all_samples_that_fails_is_told_with_the_metric(tmp_path, monkeypatch):
+    (tmp_path / "overall_metric.py").write_text("def all_of_it(outputs, labels): raise KeyError('lost')\n")
+    monkeypatch.chdir(tmp_path)
+    judge = Judge("mine", "compress.measure.spans:f1", "labels", overall="overall_metric:all_of_it")
+    with pytest.raises(DataError, match="metric mine: overall_metric:all_of_it failed: KeyError: 'lost'"):
+        judge.of_all(RANDOM, RANDOM)
 
 
 def test_an_unknown_metric_is_told_which_there_are():
