@@ -44,7 +44,7 @@ def to_codes(rows: NDArray[np.floating[Any]], scales: NDArray[np.float32], block
         inverse = np.where(np.isfinite(inverse), inverse, np.float32(0))  # of a step that underflowed
     each = np.repeat(inverse, block, axis=1)[:, : rows.shape[1]]
     steps = np.asarray(rows, np.float32) * each
-    return np.clip(np.floor(steps + np.float32(ZERO + 0.5)), 0, 15).astype(np.uint8)
+    return np.asarray(np.clip(np.floor(steps + np.float32(ZERO + 0.5)), 0, 15), np.uint8)
 
 
 def from_codes(codes: NDArray[np.uint8], scales: NDArray[np.float32], block: int) -> NDArray[np.float32]:

@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.ends import INPUT_NAME
 from compress.errors import CompressError
+from compress.quantization.calls import Arrays, call
 from compress.quantization.gptq import gptq
 from compress.quantization.int4_grid import ZERO
 from compress.quantization.packing import pack_nibbles
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.tflite_lookups import with_lookups
 from compress.quantization.tflite_names import whole_model, with_signature, without_names
-from compress.records import fields
 
 LEAST_BLOCK = 32
 
@@ -143,15 +142,19 @@ def _second_moments(
 
     interpreter = Interpreter(model_content=content, experimental_preserve_all_tensors=True, num_threads=1)
     interpreter.allocate_tensors()
-    run = interpreter.get_signature_runner("serving_default")
-    types = {name: detail["dtype"] for name, detail in run.get_input_details().items()}
+    runner = interpreter.get_signature_runner("serving_default")
+    taken = {name: (tuple(one["shape"]), one["dtype"]) for name, one in runner.get_input_details().items()}
     moments: dict[int, NDArray[np.float64]] = {}
-    for sample in samples:
-        feed = fields(sample[None], INPUT_NAME)
-        run(**{name: feed[name].astype(dtype) for name, dtype in types.items()})
+
+    def run(feed: Arrays) -> Arrays:
+        outputs: Arrays = runner(**feed)
         for place, read in inputs.items():
             for tensor in read:
                 rows = np.asarray(interpreter.get_tensor(tensor), np.float64)
                 rows = rows.reshape(-1, rows.shape[-1])
                 moments[place] = moments.get(place, np.zeros(())) + rows.T @ rows
+        return outputs
+
+    for sample in samples:
+        call(sample, taken, run)
     return moments

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.ends import INPUT_NAME
-from compress.records import fields
+from compress.quantization.calls import Arrays, call
 
 
 def second_moments(
@@ -22,7 +21,8 @@ def second_moments(
     """Return the sum of x xT for each of `inputs`, weight name -> the values that it is multiplied by: ``(in, in)``.
 
     The rows x of a value are its last axis: one a sample of a dense layer, one a token of a sequence. `samples` are
-    the model's inputs, ``(100, 28, 28, 1)``, or records with a field an input; one is run at a time.
+    the model's inputs, ``(100, 28, 28, 1)``, or records with a field an input; one is run at a time, and of a model
+    with a cache one token.
     """
     import onnxruntime
     from onnx import TensorProto, helper
@@ -38,23 +38,27 @@ def second_moments(
     options.log_severity_level = 4  # fatal: everything below also comes as an exception
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
     moments: dict[str, NDArray[np.float64]] = {}
-    computed = [name for name in names if name not in {value.name for value in proto.graph.input}]
-    for sample in samples:
-        feed = _feed(sample, proto)
-        values = {**feed, **dict(zip(computed, session.run(computed, feed), strict=True))}
+    taken = {value.name: _shape_and_type(value) for value in proto.graph.input}
+    outputs = [value.name for value in watched.graph.output]
+
+    def run(feed: Arrays) -> Arrays:
+        values = {**feed, **dict(zip(outputs, session.run(outputs, dict(feed)), strict=True))}
         for weight, read in inputs.items():
             for name in read:
                 rows = np.asarray(values[name], np.float64)
                 rows = rows.reshape(-1, rows.shape[-1])
-                moments[weight] = moments.get(weight, 0.0) + rows.T @ rows
+                moments[weight] = moments.get(weight, np.zeros(())) + rows.T @ rows
+        return values
+
+    for sample in samples:
+        call(sample, taken, run)
     return moments
 
 
-def _feed(sample: NDArray[Any], proto: Any) -> dict[str, NDArray[Any]]:
-    """Return one sample as a session takes it: a record's field an input, or the one input by its name."""
+def _shape_and_type(value: Any) -> tuple[tuple[int, ...], Any]:
+    """Return an input's shape, an open axis as 1, and its type in numpy."""
     from onnx import helper
 
-    dtypes = {
-        value.name: helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) for value in proto.graph.input
-    }
-    return {name: np.asarray(value, dtypes[name]) for name, value in fields(sample[None], INPUT_NAME).items()}
+    kind = value.type.tensor_type
+    shape = tuple(dimension.dim_value or 1 for dimension in kind.shape.dim)
+    return shape, helper.tensor_dtype_to_np_dtype(kind.elem_type)

@@ -22,6 +22,7 @@ from compress.quantization.onnx_names import graphs_of, pin_bytes
 from compress.quantization.quiet import quiet_conversion
 
 DOMAIN = "com.microsoft"
+LEAST_BLOCK = 16
 NF4 = 1
 """MatMulBnb4's ``quant_type``; 0 is FP4."""
 
@@ -39,8 +40,8 @@ def pack_onnx(content: bytes, packing: Packing, calibration: NDArray[Any] | None
     """Return the float32 .onnx file `content` with its constant matrices and embedding tables packed.
 
     With `calibration`, ``(100, 28, 28, 1)`` or records, int4 matrices are rounded by GPTQ. A matrix ``(in, out)`` is
-    packed along ``in``, an embedding table ``(words, width)`` along ``width``; one that is shorter than a block stays
-    float32. A table that a tied language model's head reads as well is two constants in an ONNX file, the head's
+    packed along ``in``, an embedding table ``(words, width)`` along ``width`` in blocks that divide it, halved until
+    they do; a matrix that is shorter than a block stays float32. A table that a tied language model's head reads as well is two constants in an ONNX file, the head's
     transposed, and both are packed. Raises `CompressError` when there is nothing to pack.
     """
     import onnx
@@ -109,15 +110,20 @@ def _tables(proto: Any, block: int) -> list[str]:
         for name, readers in _readers(proto).items()
         if name in constants
         and _is_float_matrix(constants[name])
-        and constants[name].dims[1] >= block
-        and constants[name].dims[1] % block == 0
-        and all(
-            node.op_type == "Gather"
-            and position == 0
-            and not any(one.name == "axis" and one.i for one in node.attribute)
-            for node, position in readers
-        )
+        and _table_block(constants[name].dims[1], block)
+        and all(node.op_type == "Gather" and position == 0 and _axis(node) == 0 for node, position in readers)
     ]
+
+
+def _axis(node: Any) -> int:
+    return next((int(one.i) for one in node.attribute if one.name == "axis"), 0)
+
+
+def _table_block(width: int, most: int) -> int:
+    """Return the largest half of a half of `most` that divides `width`, ``(96, 64) -> 32``; 0 below 16."""
+    while most >= LEAST_BLOCK and width % most:
+        most //= 2
+    return most if most >= LEAST_BLOCK else 0
 
 
 def _is_float_matrix(tensor: Any) -> bool:
@@ -137,14 +143,14 @@ def _pack_matrix(proto: Any, name: str, packing: Packing, hessian: NDArray[np.fl
     attributes = {"K": rows.shape[1], "N": rows.shape[0], "block_size": packing.block}
     if packing.levels == "nf4":
         blocks = quantize_blocks(rows, BlockCodebook("nf4", packing.block, None))
-        codes = blocks.packed >> 4 | blocks.packed << 4  # this operator has the first code in the high half
-        held = codes, blocks.constants.scale
+        # this operator has the first code in the high half
+        codes, scales = blocks.packed >> 4 | blocks.packed << 4, blocks.constants.scale
         operator, attributes["quant_type"] = "MatMulBnb4", NF4
     else:
         int4, scales = round_to_nearest(rows, packing.block) if hessian is None else gptq(rows, hessian, packing.block)
-        held = pack_blocks(int4, packing.block), scales
+        codes = pack_blocks(int4, packing.block)
         operator, attributes["bits"] = "MatMulNBits", 4
-    tensors = (numpy_helper.from_array(held[0], name), numpy_helper.from_array(held[1], f"{name}.scale"))
+    tensors = (numpy_helper.from_array(codes, name), numpy_helper.from_array(scales, f"{name}.scale"))
     return _Packed(tensors, operator, attributes)
 
 
@@ -152,12 +158,12 @@ def _pack_table(proto: Any, name: str, block: int) -> _Packed:
     from onnx import numpy_helper
 
     rows = _values(proto, name)
+    block = _table_block(rows.shape[1], block)
     codes, scales = round_to_nearest(rows, block)
     packed = pack_blocks(codes, block).reshape(len(rows), -1)
     tensors = (numpy_helper.from_array(packed, name), numpy_helper.from_array(scales, f"{name}.scale"))
-    return _Packed(
-        tensors, "GatherBlockQuantized", {"bits": 4, "block_size": block, "gather_axis": 0, "quantize_axis": 1}
-    )
+    attributes = {"bits": 4, "block_size": block, "gather_axis": 0, "quantize_axis": 1}
+    return _Packed(tensors, "GatherBlockQuantized", attributes)
 
 
 def _replace(proto: Any, packed: dict[str, _Packed]) -> None:

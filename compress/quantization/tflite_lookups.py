@@ -43,7 +43,7 @@ def _is_row_by_row(model: Any, graph: Any, operator: Any) -> bool:
     data = model.buffers[table.buffer].data
     options = operator.builtinOptions
     axis, batched = (options.axis, options.batchDims) if options is not None else (0, 0)
-    return (
+    return bool(
         (axis, batched) == (0, 0)
         and table.type == TensorType.FLOAT32
         and len(table.shape) == 2
