@@ -41,8 +41,9 @@ def pack_onnx(content: bytes, packing: Packing, calibration: NDArray[Any] | None
 
     With `calibration`, ``(100, 28, 28, 1)`` or records, int4 matrices are rounded by GPTQ. A matrix ``(in, out)`` is
     packed along ``in``, an embedding table ``(words, width)`` along ``width`` in blocks that divide it, halved until
-    they do; a matrix that is shorter than a block stays float32. A table that a tied language model's head reads as well is two constants in an ONNX file, the head's
-    transposed, and both are packed. Raises `CompressError` when there is nothing to pack.
+    they do; a matrix that is shorter than a block stays float32. A table that a tied language model's head reads as
+    well is two constants in an ONNX file, the head's transposed, and both are packed. Raises `CompressError` when there
+    is nothing to pack.
     """
     import onnx
 
