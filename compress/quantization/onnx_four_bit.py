@@ -40,10 +40,10 @@ def pack_onnx(content: bytes, packing: Packing, calibration: NDArray[Any] | None
     """Return the float32 .onnx file `content` with its constant matrices and embedding tables packed.
 
     With `calibration`, ``(100, 28, 28, 1)`` or records, int4 matrices are rounded by GPTQ. A matrix ``(in, out)`` is
-    packed along ``in``, an embedding table ``(words, width)`` along ``width`` in blocks that divide it, halved until
-    they do; a matrix that is shorter than a block stays float32. A table that a tied language model's head reads as
-    well is two constants in an ONNX file, the head's transposed, and both are packed. Raises `CompressError` when there
-    is nothing to pack.
+    packed along ``in``; one with a side shorter than a block, as an adapter's factors have, stays float32. A table
+    ``(words, width)`` is packed along ``width``, in blocks halved until they divide it. A table that a tied language
+    model's head reads as well is two constants in an ONNX file, the head's transposed, and both are packed. Raises
+    `CompressError` when there is nothing to pack.
     """
     import onnx
 
@@ -96,7 +96,7 @@ def _matrices(proto: Any, block: int) -> dict[str, list[str]]:
     found, constants = {}, _constants(proto)
     for name, readers in _readers(proto).items():
         tensor = constants.get(name)
-        if tensor is None or not _is_float_matrix(tensor) or tensor.dims[0] < block:
+        if tensor is None or not _is_float_matrix(tensor) or min(tensor.dims) < block:
             continue
         if all(node.op_type == "MatMul" and position == 1 for node, position in readers):
             found[name] = [node.input[0] for node, _ in readers]
@@ -145,7 +145,8 @@ def _pack_matrix(proto: Any, name: str, packing: Packing, hessian: NDArray[np.fl
     if packing.levels == "nf4":
         blocks = quantize_blocks(rows, BlockCodebook("nf4", packing.block, None))
         # this operator has the first code in the high half
-        codes, scales = blocks.packed >> 4 | blocks.packed << 4, blocks.constants.scale
+        codes = np.asarray(blocks.packed >> 4 | blocks.packed << 4, np.uint8)
+        scales = blocks.constants.scale
         operator, attributes["quant_type"] = "MatMulBnb4", NF4
     else:
         int4, scales = round_to_nearest(rows, packing.block) if hessian is None else gptq(rows, hessian, packing.block)

@@ -37,9 +37,8 @@ def test_every_byte_is_accounted_for(exported, step, runtime):
     assert any(part.dtype in ("int4", "nf4") for part in parts)
 
 
-@pytest.mark.parametrize("kind", ["onnx", "litert"])
-def test_convolutions_stay_float_and_dense_layers_are_packed(exported, kind):
-    parts = read_parts(exported("cnn", Int4(), kind), kind)
+def test_convolutions_stay_float_and_dense_layers_are_packed(exported):
+    parts = read_parts(exported("cnn", Int4(), "litert"), "litert")
     dtypes = {len(part.shape): part.dtype for part in parts if part.kind == "weights" and len(part.shape) > 1}
     assert dtypes == {4: "float32", 2: "int4"}
 
@@ -80,6 +79,12 @@ def test_what_no_runtime_has_is_refused(text, reason):
 def test_a_row_for_a_scale_is_for_litert_alone(exported):
     with pytest.raises(RecipeError, match="is for LiteRT; leave the granularity out for @onnx"):
         exported("mlp", Int4(granularity="channel"), "onnx")
+
+
+def test_a_matrix_with_a_side_shorter_than_a_block_stays_float(exported):
+    parts = read_parts(exported("mlp", Int4(), "onnx"), "onnx")
+    dtypes = {part.shape: part.dtype for part in parts if part.kind == "weights" and len(part.shape) == 2}
+    assert dtypes == {(64, 32): "int4", (32, 16): "float32", (16, 10): "float32"}
 
 
 def test_a_block_that_is_longer_than_every_matrix_leaves_nothing_to_pack(exported):

@@ -195,6 +195,14 @@ def test_a_model_with_nothing_to_pack_is_refused():
         pack_onnx(language_model(width=20, hidden=24), Packing("int4", 64, "int4"), None)
 
 
+def test_a_table_is_cut_into_blocks_that_divide_its_rows():
+    content = pack_onnx(language_model(width=96), Packing("nf4", 64, "int4"), None)
+    scales = {part.name: part.shape for part in read_parts(content) if part.kind == "scales"}
+    assert scales["table.scale"] == (WORDS, 3)
+    ids = samples(1)[0]
+    assert np.allclose(run(content, ids), by_hand(content, ids), rtol=1e-4, atol=1e-4)
+
+
 def test_a_matrix_that_something_else_reads_as_well_stays_float():
     model = onnx.load_model_from_string(language_model())
     model.graph.node.append(helper.make_node("Transpose", ["up"], ["turned"]))
