@@ -81,13 +81,13 @@ def test_a_real_layer_shrinks_to_under_a_sixth(recipe, compressed):
     return 1 / compressed(LAYER, recipe).size_ratio
 
 
-def error_of_rounding(recipe: str) -> Bound:
-    return at_least(
+@claim(
+    "saxena2024/V-C/llm-4bit-comparable",
+    at_least(
         15, why="dB of outputs, weights normal: 4 bits keep 20 of a matrix; codes in the wrong order would give 0"
-    )
-
-
-@claim("saxena2024/V-C/llm-4bit-comparable", error_of_rounding, kind="trend")
+    ),
+    kind="trend",
+)
 @pytest.mark.parametrize("recipe", FORMATS)
 def test_a_real_layer_answers_like_its_float32(recipe, compressed, report_table):
     cell = compressed(LAYER, recipe)
