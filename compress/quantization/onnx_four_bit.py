@@ -145,7 +145,7 @@ def _pack_matrix(proto: Any, name: str, packing: Packing, hessian: NDArray[np.fl
     if packing.levels == "nf4":
         blocks = quantize_blocks(rows, BlockCodebook("nf4", packing.block, None))
         # this operator has the first code in the high half
-        codes = np.asarray(blocks.packed >> 4 | blocks.packed << 4, np.uint8)
+        codes: NDArray[np.uint8] = np.asarray(blocks.packed >> 4 | blocks.packed << 4, np.uint8)
         scales = blocks.constants.scale
         operator, attributes["quant_type"] = "MatMulBnb4", NF4
     else:

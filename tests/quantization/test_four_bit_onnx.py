@@ -21,7 +21,7 @@ from compress.runtime.onnx_file import op_counts, read_parts
 from compress.runtime.onnx_graph import read_graph
 from compress.runtime.onnx_weights import weight_readers
 
-WORDS, WIDTH, HIDDEN, OUT = 40, 64, 96, 50
+WORDS, WIDTH, HIDDEN, OUT = 40, 64, 96, 70
 
 
 def language_model(seed: int = 0, *, width: int = WIDTH, hidden: int = HIDDEN) -> bytes:
