@@ -42,6 +42,8 @@ STEPS = {
     "float16": "compress.quantization.export:Float16",
     "int8": "compress.quantization.export:Int8",
     "int16x8": "compress.quantization.export:Int16x8",
+    "int4": "compress.quantization.block_wise:Int4",
+    "nf4": "compress.quantization.block_wise:NF4",
     "checkpoint": "compress.quantization.export:Checkpoint",
 }
 """Step name in a recipe's text -> ``module:class`` of the frozen dataclass that does it (imported when first used)."""

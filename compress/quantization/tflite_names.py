@@ -33,14 +33,10 @@ def without_names(content: bytes) -> bytes:
     flatbuffer, where ai-edge-quantizer puts it, moves inside; files of 2 GB, where it must stay, come back as they are.
     """
     import flatbuffers
-    from ai_edge_litert.schema_py_generated import ModelT
 
     if len(content) >= _LARGEST_FLATBUFFER:
         return content
-    model = ModelT.InitFromPackedBuf(content, 0)
-    for buffer in model.buffers:
-        if buffer.offset > 1:
-            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+    model = whole_model(content)
     model.description = None
     model.metadataBuffer = None
     model.metadata = [entry for entry in model.metadata or [] if entry.name == b"min_runtime_version"]
@@ -51,7 +47,7 @@ def without_names(content: bytes) -> bytes:
             tensor.name = None
             if tensor.quantization is not None:
                 tensor.quantization.min = tensor.quantization.max = None  # what the ranges were chosen from
-                if tensor.quantization.scale is None:
+                if tensor.quantization.scale is None and tensor.quantization.details is None:
                     tensor.quantization = None
                 elif tensor.quantization.details is None:
                     tensor.quantization = _SharedZeroPoints(tensor.quantization, written)
@@ -60,6 +56,17 @@ def without_names(content: bytes) -> bytes:
     builder = flatbuffers.Builder(len(content) + 1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def whole_model(content: bytes) -> Any:
+    """Return the tables of a .tflite file, with data that is kept behind the flatbuffer in its place."""
+    from ai_edge_litert.schema_py_generated import ModelT
+
+    model = ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+    return model
 
 
 def _name_several_ends(model: Any) -> None:

@@ -45,6 +45,8 @@ _PRODUCTS = {
     "QLinearMatMul": (0, 3),
     "com.microsoft.DynamicQuantizeMatMul": (0, 1),
     "com.microsoft.FusedMatMul": (0, 1),
+    "com.microsoft.MatMulBnb4": (0, 1),
+    "com.microsoft.MatMulNBits": (0, 1),
     "com.microsoft.MatMulIntegerToFloat": (0, 1),
     "com.microsoft.QGemm": (0, 3),
 }

@@ -7,7 +7,6 @@ https://onnx.ai/onnx/operators/ and ONNX Runtime's contributed ones (docs/Contri
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,9 @@ from numpy.typing import NDArray
 from compress.artifact import Part
 from compress.errors import ModelFileError
 from compress.runtime.multiply_adds import Operation, Shape
+from compress.runtime.onnx_nesting import graphs
+from compress.runtime.onnx_packed import OPERANDS as PACKED_OPERANDS
+from compress.runtime.onnx_packed import packed_constants, standing_in
 
 _GRAPH_DTYPES = frozenset({"int32", "int64", "bool", "str", "object", "uint64", "uint32"})
 """Constants of these types that nothing dequantizes are shapes, axes or permutations."""
@@ -33,6 +35,7 @@ OPERANDS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "QGemm": ((0, 1, 2), (3, 4, 5), (6, -1, -1), (-1, 7, 8)),
     "DynamicQuantizeMatMul": ((1, 2, 3),),
     "MatMulIntegerToFloat": ((0, 2, 4), (1, 3, 5)),
+    **{name: (places,) for name, places in PACKED_OPERANDS.items()},
 }
 """Operator -> positions of (value, scale, zero point) in its inputs; -1 where it takes none."""
 
@@ -70,16 +73,6 @@ def parse(content: bytes) -> Any:
     return model
 
 
-def graphs(graph: Any) -> Iterator[Any]:
-    """Yield `graph` and those inside its nodes' attributes, outermost first."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                if inner.node or inner.output:
-                    yield from graphs(inner)
-
-
 def op_counts(content: bytes) -> dict[str, int]:
     """Return how often each ONNX operation occurs, ``{"Conv": 1}``, over all graphs; contributed ones with domain."""
     nodes = [node for graph in graphs(parse(content).graph) for node in graph.node]
@@ -101,22 +94,22 @@ def operations(content: bytes) -> list[Operation]:
         if value.name not in constants and dimensions and not dimensions[0].dim_value:
             dimensions[0].dim_value = 1
     shapes: dict[str, Shape] = {}
-    nodes = []
-    for graph in graphs(shape_inference.infer_shapes(model, data_prop=True).graph):
+    inferred = shape_inference.infer_shapes(standing_in(model), data_prop=True)
+    for graph in graphs(inferred.graph):
         shapes.update({tensor.name: tuple(tensor.dims) for tensor in graph.initializer})
-        nodes.extend(graph.node)
         for value in (*graph.input, *graph.output, *graph.value_info):
             kind = value.type.tensor_type
             sizes = tuple(dimension.dim_value for dimension in kind.shape.dim)
             if kind.HasField("shape") and all(dimension.HasField("dim_value") for dimension in kind.shape.dim):
                 shapes[value.name] = sizes
+    nodes, plain = ([node for graph in graphs(one.graph) for node in graph.node] for one in (model, inferred))
     return [
         Operation(
             f"{node.domain}.{node.op_type}" if node.domain else node.op_type,
-            tuple(shapes.get(name) for name in node.input),
-            tuple(shapes.get(name) for name in node.output),
+            tuple(shapes.get(name) for name in stand_in.input),
+            tuple(shapes.get(name) for name in stand_in.output),
         )
-        for node in nodes
+        for node, stand_in in zip(nodes, plain, strict=True)
     ]
 
 
@@ -125,7 +118,7 @@ def read_parts(content: bytes) -> tuple[Part, ...]:
     model = parse(content)
     tensors, nodes = constants(model)
     sparse = [tensor for graph in graphs(model.graph) for tensor in graph.sparse_initializer]
-    uses = _uses(nodes, tensors)
+    uses, packed = _uses(nodes, tensors), packed_constants(nodes, tensors)
     weights, scales = [], []
     for name, tensor in tensors.items():
         values, stored = values_of(tensor), _stored_bytes(tensor)
@@ -133,6 +126,11 @@ def read_parts(content: bytes) -> tuple[Part, ...]:
             label = f"activation:{name}" if uses.scales[name] else name
             zeros = int(np.count_nonzero(values == 0))
             scales.append(Part(label, "scales", str(values.dtype), values.size, stored, zeros, values.shape))
+        elif name in packed:
+            one = packed[name]
+            points = values_of(tensors[one.zero_points]) if one.zero_points in tensors else None
+            zeros = one.zeros(values, points, name)
+            weights.append(Part(name, "weights", one.dtype, one.shape[0] * one.shape[1], stored, zeros, one.shape))
         elif name in uses.quantized or str(values.dtype) not in _GRAPH_DTYPES:
             zeros = int(np.count_nonzero(values == _zero_point(uses, name, tensors, values)))
             weights.append(Part(name, "weights", str(values.dtype), values.size, stored, zeros, values.shape))

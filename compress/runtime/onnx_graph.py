@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from compress.runtime.graph import Graph, GraphTensor, Node
-from compress.runtime.onnx_file import constants, graphs, parse
+from compress.runtime.onnx_file import constants, parse
+from compress.runtime.onnx_nesting import graphs
+from compress.runtime.onnx_packed import packed_constants, standing_in
 
 
 def read_graph(content: bytes) -> Graph:
@@ -16,16 +18,21 @@ def read_graph(content: bytes) -> Graph:
     from onnx import shape_inference
 
     model = parse(content)
-    held, _ = constants(model)
-    inferred = shape_inference.infer_shapes(model)
+    held, held_nodes = constants(model)
+    inferred = shape_inference.infer_shapes(standing_in(model))
+    packed = packed_constants(held_nodes, held)
     tensors: dict[str, GraphTensor] = {}
     nodes = []
     for graph in graphs(inferred.graph):
         for value in (*graph.input, *graph.output, *graph.value_info):
             tensors[value.name] = _tensor(value)
+    for graph in graphs(model.graph):
         nodes += [Node(node.output[0], _op(node), tuple(node.input), tuple(node.output)) for node in graph.node]
     for name, tensor in held.items():
-        tensors[name] = GraphTensor(name, _dtype(tensor.data_type), tuple(tensor.dims), storage=name)
+        dtype, shape = _dtype(tensor.data_type), tuple(tensor.dims)
+        if name in packed:
+            dtype, shape = packed[name].dtype, packed[name].shape
+        tensors[name] = GraphTensor(name, dtype, shape, storage=name)
     for node in nodes:
         for name in (*node.inputs, *node.outputs):
             if name:

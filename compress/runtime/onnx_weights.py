@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compress.errors import ModelFileError
 from compress.runtime.onnx_file import OPERANDS, constants, parse, values_of
+from compress.runtime.onnx_packed import Packed, packed_constants
 
 _FIRST_AXIS = ("QLinearConv", "ConvInteger")
 """Operations whose kernel has its channels first; a matrix has them last."""
@@ -26,8 +27,21 @@ def weight_readers(content: bytes) -> dict[str, Callable[[], NDArray[np.float32]
     A function raises `ModelFileError` for integers whose scale does not stand in the file, or fits no axis of theirs.
     """
     tensors, nodes = constants(parse(content))
-    scales = _scales(tensors, nodes)
-    return {name: partial(_values, name, tensors, scales.get(name)) for name in tensors}
+    scales, packed = _scales(tensors, nodes), packed_constants(nodes, tensors)
+    return {
+        name: partial(_unpacked, name, tensors, packed[name])
+        if name in packed
+        else partial(_values, name, tensors, scales.get(name))
+        for name in tensors
+    }
+
+
+def _unpacked(name: str, tensors: dict[str, Any], packed: Packed) -> NDArray[np.float32]:
+    if packed.scales not in tensors:
+        raise ModelFileError(f"ONNX file: the scale of {name!r} is not a constant of the file")
+    points = values_of(tensors[packed.zero_points]) if packed.zero_points in tensors else None
+    codes = packed.codes(values_of(tensors[name]), name)
+    return packed.values(codes, values_of(tensors[packed.scales]), points, name)
 
 
 def _scales(tensors: dict[str, Any], nodes: list[Any]) -> dict[str, tuple[str, str, int, int]]:

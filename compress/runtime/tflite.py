@@ -131,7 +131,12 @@ def weight_readers(content: bytes) -> dict[str, Callable[[], NDArray[np.float32]
         for tensor, name in zip(graph.tensors, tensor_names(graph, index), strict=True):
             run = file.buffers[tensor.buffer]
             if run.length and (tensor.quantization or tensor.dtype not in GRAPH_DTYPES):
-                constants[name] = partial(_dequantized, tensor, name, content, run)
+                if tensor.quantization and tensor.quantization.block:
+                    scales = graph.tensors[tensor.quantization.block_scales]
+                    stored = _codes(scales, _bytes_of(content, file.buffers[scales.buffer]))
+                    constants[name] = partial(_dequantized_blocks, tensor, name, content, run, stored)
+                else:
+                    constants[name] = partial(_dequantized, tensor, name, content, run)
     return constants
 
 
@@ -158,8 +163,27 @@ def read_graph(content: bytes) -> Graph:
     return Graph(tensors, tuple(nodes), *(tuple(names[index] for index in end) for end in (main.inputs, main.outputs)))
 
 
+def _bytes_of(content: bytes, run: Vector) -> bytes:
+    return content[run.start : run.start + run.length]
+
+
+def _dequantized_blocks(
+    tensor: Tensor, name: str, content: bytes, run: Vector, scales: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Return the values of a tensor that is quantized in blocks of its rows: ``(out, in)`` with `scales` in order."""
+    codes, block = _codes(tensor, _bytes_of(content, run)), tensor.quantization.block if tensor.quantization else 1
+    rows = int(np.prod(tensor.shape[:-1]))
+    blocks = -(-tensor.shape[-1] // block) if tensor.shape else 0
+    if codes.size != int(np.prod(tensor.shape)) or scales.size != rows * blocks or not codes.size:
+        raise ModelFileError(
+            f"{name} stores {codes.size} values and {scales.size} scales for shape {tensor.shape} in blocks of {block}"
+        )
+    each = np.repeat(scales.astype(np.float64).reshape(rows, blocks), block, axis=1)[:, : tensor.shape[-1]]
+    return np.asarray(codes.reshape(rows, -1) * each, np.float32).reshape(tensor.shape)
+
+
 def _dequantized(tensor: Tensor, name: str, content: bytes, run: Vector) -> NDArray[np.float32]:
-    codes = _codes(tensor, content[run.start : run.start + run.length])
+    codes = _codes(tensor, _bytes_of(content, run))
     if tensor.sparsity is not None or codes.size != int(np.prod(tensor.shape)):
         raise ModelFileError(f"{name} stores {codes.size} values for shape {tensor.shape}: only dense ones can be read")
     if tensor.quantization is None:
@@ -184,7 +208,7 @@ def read_parts(content: bytes) -> tuple[Part, ...]:
 
     def add_scales(tensor: Tensor, name: str) -> None:
         found = tensor.quantization
-        if found is None:
+        if found is None or found.block:
             return
         if take(found.scale):
             parts.append(Part(f"{name}.scale", "scales", "float32", found.scale.length, found.scale.length * 4))
@@ -198,10 +222,22 @@ def read_parts(content: bytes) -> tuple[Part, ...]:
         for index, graph in enumerate(file.subgraphs)
         for tensor, name in zip(graph.tensors, tensor_names(graph, index), strict=True)
     ]
+    block_scales = {
+        (index, tensor.quantization.block_scales): name
+        for index, graph in enumerate(file.subgraphs)
+        for tensor, name in zip(graph.tensors, tensor_names(graph, index), strict=True)
+        if tensor.quantization and tensor.quantization.block
+    }
+    for (index, place), name in block_scales.items():
+        tensor = file.subgraphs[index].tensors[place]
+        run = file.buffers[tensor.buffer]
+        if take(run):
+            values = _codes(tensor, _bytes_of(content, run))
+            parts.append(Part(f"{name}.scale", "scales", tensor.dtype, values.size, run.length, 0, tensor.shape))
     for tensor, name in named:
         run = file.buffers[tensor.buffer]
         if run.length and (tensor.quantization or tensor.dtype not in GRAPH_DTYPES) and take(run):
-            parts.append(_weights(tensor, name, content[run.start : run.start + run.length]))
+            parts.append(_weights(tensor, name, _bytes_of(content, run)))
             parts.extend(
                 Part(f"{name}.{label}", "indices", dtype, indices.length, indices.length * np.dtype(dtype).itemsize)
                 for label, dtype, indices in _sparse_indices(file.file, tensor)

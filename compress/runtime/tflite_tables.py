@@ -35,18 +35,27 @@ _ROLES = {
 }
 """What an operation's input is, by position; others are named by number."""
 
+_BLOCKWISE = 2
+"""``QuantizationDetails`` of the schema: ``BlockwiseQuantization``."""
+
 INDEX_DTYPES = {1: "int32", 2: "uint16", 3: "uint8"}
 """``SparseIndexVector`` of the schema -> numpy's name."""
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """A tensor's scales and zero points, where they lie in the file."""
+    """A tensor's scales and zero points, where they lie in the file.
+
+    One that is quantized in blocks of its rows has neither: ``block_scales`` is the tensor of the same graph that holds
+    a scale a block, and ``block`` how many values one has; -1 and 0 for any other.
+    """
 
     scale: Vector
     zero_point: Vector
     zero_points: tuple[int, ...]
     dimension: int
+    block_scales: int = -1
+    block: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,8 @@ class LiteRTFile:
         ends = file.numbers(table, 1, "i"), file.numbers(table, 2, "i")
         if any(not 0 <= index < len(tensors) for index in (*ends[0], *ends[1])):
             raise file.broken("an input or output of the graph lies")
+        if any(one.quantization and one.quantization.block_scales >= len(tensors) for one in tensors):
+            raise file.broken("a tensor of block scales lies")
         return Subgraph(tensors, operators, *ends)
 
     def _tensor(self, table: int) -> Tensor:
@@ -138,12 +149,20 @@ class LiteRTFile:
             raise file.broken(f"buffer {buffer} of {len(self.buffers)} lies")
         quantization = file.table(table, 4)
         found = None
-        if quantization is not None and file.vector(quantization, 2, 4).length:
+        details = file.table(quantization, 5) if quantization is not None else None
+        blocks, block = -1, 0
+        if details is not None and quantization is not None and file.scalar(quantization, 4, "B") == _BLOCKWISE:
+            blocks, block = file.scalar(details, 0, "i"), file.scalar(details, 2, "i")
+            if blocks < 0 or block < 1:
+                raise file.broken("a tensor of block scales lies")
+        if quantization is not None and (file.vector(quantization, 2, 4).length or block):
             found = Quantization(
                 file.vector(quantization, 2, 4),
                 file.vector(quantization, 3, 8),
                 file.numbers(quantization, 3, "q"),
                 file.scalar(quantization, 6, "i"),
+                blocks,
+                block,
             )
         return Tensor(
             file.text(table, 3),
