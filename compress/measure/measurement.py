@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from compress.artifact import Artifact, Part
 from compress.measure import size
 from compress.measure.classification import SQNR_CEILING_DB, Outcomes, in_top_5, score
 from compress.measure.fidelity import fidelity, sqnr_db
+from compress.measure.picture import Picture
 from compress.measure.scores import Scores
 from compress.runtime.isolation import run_isolated
 from compress.runtime.multiply_adds import multiply_adds
@@ -38,6 +39,7 @@ class Measurement:
     outputs: NDArray[np.float32] | None = None
     latency_samples_s: tuple[float, ...] = ()
     versions: dict[str, str] | None = None
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
 
     @property
     def was_run(self) -> bool:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from compress.curve import record_epoch
 from compress.errors import BridgeError, RecipeError
-from compress.training import check_epochs, check_labels, objective, training_steps
+from compress.training import check_epochs, check_labels, objective, training_steps, zeros_left
 
 if TYPE_CHECKING:
     import keras
@@ -103,7 +104,10 @@ def fit(
     teacher: keras.Model,
     callbacks: list[Any] | None = None,
 ) -> None:
-    """Train a tf_keras model in place as `retrain` trains a Keras 3 one: the same batches in the same order."""
+    """Train a tf_keras model in place as `retrain` trains a Keras 3 one: the same batches in the same order.
+
+    What `retrain` records is recorded too; zeros are those of the kernels that TFMOT has wrapped.
+    """
     import tf_keras
 
     check_labels(data, model)
@@ -115,7 +119,7 @@ def fit(
     model.compile(tf_keras.optimizers.Adam(rate), loss)
     for _ in range(epochs):
         order = generator.permutation(len(data.train_x))
-        model.fit(
+        told = model.fit(
             data.train_x[order],
             targets[order],
             batch_size=training.batch_size,
@@ -123,3 +127,5 @@ def fit(
             verbose=0,
             callbacks=callbacks,
         )
+        held = [weight for weight in model.weights if weight.name.rpartition("/")[2].partition(":")[0] in _WRAPPED]
+        record_epoch({"loss": told.history["loss"][-1], **zeros_left(held)})
