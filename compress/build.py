@@ -32,7 +32,7 @@ from filelock import FileLock
 
 from compress.artifact import FORMATS, Artifact, sha256_of
 from compress.claims.fingerprint import library_versions
-from compress.curve import curve_from_json, recording
+from compress.curve import Curve, curve_from_json, recording
 from compress.errors import CompressError, RecipeError, RuntimeCrash
 from compress.kept import Kept, SharedModel
 from compress.measure.size import gzip_bytes
@@ -219,7 +219,8 @@ def _build(store: Store, subject: Subject, recipe: Recipe, kept: Kept) -> Artifa
 
 def _after(store: Store, subject: Subject, steps: tuple[Any, ...], model: keras.Model, data: Dataset) -> SharedModel:
     """Return the model after all of `steps`, and what they took and recorded together."""
-    time_s, curves = 0.0, []
+    time_s = 0.0
+    curves: list[Curve] = []
     for index in range(len(steps)):
         model, made = _transformed(store, subject, steps[: index + 1], model, data)
         time_s += float(made["step_time_s"])

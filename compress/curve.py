@@ -28,7 +28,7 @@ DIGITS = 6
 class Curve:
     """How a quantity went while ``step`` changed a model: ``Curve("loss", "epochs", (1, 2), (0.9, 0.4), "retrain")``.
 
-    Raises `DataError` unless there are as many of ``y`` as of ``x``, at least one, all finite.
+    Raises `DataError` unless there are as many of ``y`` as of ``x``, 1 to 200, all finite.
     """
 
     name: str
@@ -38,8 +38,12 @@ class Curve:
     step: str = ""
 
     def __post_init__(self) -> None:
-        if len(self.x) != len(self.y) or not self.x or not all(map(math.isfinite, (*self.x, *self.y))):
-            raise DataError(f"curve {self.name!r} needs as many finite y as x, got {len(self.x)} x and {len(self.y)} y")
+        whole = len(self.x) == len(self.y) and 0 < len(self.x) <= MOST_POINTS
+        if not whole or not all(map(math.isfinite, (*self.x, *self.y))):
+            raise DataError(
+                f"curve {self.name!r} needs as many y as x, 1 to {MOST_POINTS}, all finite; "
+                f"got {len(self.x)} x and {len(self.y)} y"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return what is stored of it."""

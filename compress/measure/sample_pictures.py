@@ -96,8 +96,8 @@ def _range(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _levels(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
     """Return `values` from 0 to 1; what is not finite is black."""
-    scaled = np.clip((values - low) / ((high - low) or 1), 0, 1)
-    return np.nan_to_num(scaled)
+    scaled: NDArray[np.float64] = np.nan_to_num(np.clip((values - low) / ((high - low) or 1), 0, 1))
+    return scaled
 
 
 def _strip(levels: NDArray[np.float64], shrunk: int) -> NDArray[np.float64]:
@@ -108,4 +108,5 @@ def _strip(levels: NDArray[np.float64], shrunk: int) -> NDArray[np.float64]:
         shape = [-1 if each == axis else 1 for each in range(levels.ndim)]
         levels = np.add.reduceat(levels, starts, axis) / counts.reshape(shape)
     gap = np.ones((1, *levels.shape[2:]))
-    return np.clip(np.concatenate([row for one in levels for row in (gap, one)][1:]), 0, 1)
+    strip: NDArray[np.float64] = np.concatenate([row for one in levels for row in (gap, one)][1:])
+    return np.minimum(strip, 1)  # a mean of ones may be rounded up

@@ -1,4 +1,4 @@
-"""Strips of pictures show the same samples on the same range, small enough to be kept, and nothing that is no picture."""
+"""Strips of pictures show the same samples on the same range, small enough to be kept; what is no picture has none."""
 
 import base64
 import json
