@@ -108,7 +108,7 @@ def _training(subject: str, recipes: Sequence[str], curves: Sequence[Curve], run
     charts = []
     for curve in curves:
         name = f"{curve.name}, {curve.step}" if len(steps) > 1 else curve.name
-        charts.append(line_chart(name, {curve.name: Line(curve.x, curve.y)}, curve.over, curve.name))
+        charts.append(line_chart(name, {curve.name: Line(curve.x, curve.y)}, curve.over, curve.name, (400, 240)))
     names = list(dict.fromkeys(curve.name for curve in curves))
     # one row for each place on what a step's curves are over
     rows: dict[tuple[str, str, float, int], dict[str, str]] = {}
