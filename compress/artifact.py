@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from compress.curve import Curve
+
 FORMATS = {"litert": "tflite", "onnx": "onnx", "keras": "weights.h5"}
 """File format (and suffix) that each target runtime loads."""
 
@@ -37,7 +39,8 @@ class Artifact:
 
     ``compress_time_s`` is the wall time of all the recipe's steps, retraining included, without loading frameworks.
     ``made_with`` names the library versions that shaped the bytes. ``gzip_bytes`` is the gzipped size, found out once
-    when the file was built, as that takes seconds for sparse float16 weights; 0 when nobody has.
+    when the file was built, as that takes seconds for sparse float16 weights; 0 when nobody has. ``curves`` are what
+    the steps recorded of their trainings, in the order of the steps.
     """
 
     path: Path
@@ -49,6 +52,7 @@ class Artifact:
     compress_time_s: float
     made_with: dict[str, str] = field(default_factory=dict)
     gzip_bytes: int = 0
+    curves: tuple[Curve, ...] = ()
 
     @property
     def format(self) -> str:

@@ -32,6 +32,7 @@ from filelock import FileLock
 
 from compress.artifact import FORMATS, Artifact, sha256_of
 from compress.claims.fingerprint import library_versions
+from compress.curve import Curve, curve_from_json, recording
 from compress.errors import CompressError, RecipeError, RuntimeCrash
 from compress.kept import Kept, SharedModel
 from compress.measure.size import gzip_bytes
@@ -52,6 +53,9 @@ _REMEDY = "free some space, or name another folder in COMPRESS_CACHE_DIR"
 _CALLED = {"tfmot": ("pruning",), "lowrank": ("quantization",)}
 """What steps of a package call that does not lie beside them: other packages of steps."""
 
+_SHARED = ("step.py", "subject.py", "model_file.py", "training.py", "curve.py", "distillation.py")
+"""What every step may call."""
+
 
 @cache
 def _source_digest(package: Path) -> str:
@@ -60,7 +64,7 @@ def _source_digest(package: Path) -> str:
     files = [
         *sorted(package.glob("*.py")),
         *(file for other in _CALLED.get(package.name, ()) for file in sorted((here / other).glob("*.py"))),
-        *(here / name for name in ("step.py", "subject.py", "model_file.py", "training.py", "distillation.py")),
+        *(here / name for name in _SHARED),
     ]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
@@ -164,6 +168,7 @@ def _artifact(subject: Subject, recipe: Recipe, path: Path, made: dict[str, Any]
         compress_time_s=made["compress_time_s"],
         made_with=made["libraries"],
         gzip_bytes=made["gzip_bytes"],
+        curves=tuple(map(curve_from_json, made["curves"])),
     )
 
 
@@ -207,6 +212,7 @@ def _build(store: Store, subject: Subject, recipe: Recipe, kept: Kept) -> Artifa
         "model_time_s": given.time_s,
         "libraries": library_versions(),
         "gzip_bytes": gzip_bytes(content),
+        "curves": [curve.to_json() for curve in source.curves],
     }
     key = _key(subject, (*recipe.transforms, recipe.export), recipe.runtime)
     name = f"model.{FORMATS[recipe.runtime]}"
@@ -222,32 +228,39 @@ def _served(subject: Subject, recipe: Recipe, source: SharedModel) -> keras.Mode
 
 
 def _after(store: Store, subject: Subject, steps: tuple[Any, ...], model: keras.Model, data: Dataset) -> SharedModel:
-    """Return the model after all of `steps`, and what they took together."""
+    """Return the model after all of `steps`, and what they took and recorded together."""
     time_s = 0.0
+    curves: list[Curve] = []
     for index in range(len(steps)):
-        model, step_time_s = _transformed(store, subject, steps[: index + 1], model, data)
-        time_s += step_time_s
-    return SharedModel(model, time_s)
+        model, made = _transformed(store, subject, steps[: index + 1], model, data)
+        time_s += float(made["step_time_s"])
+        curves += map(curve_from_json, made["curves"])
+    return SharedModel(model, time_s, curves=tuple(curves))
 
 
 def _transformed(
     store: Store, subject: Subject, steps: tuple[Any, ...], model: keras.Model, data: Any
-) -> tuple[keras.Model, float]:
-    """Return the model after the last of `steps` and what that step took, from the store when it is there."""
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Return the model after the last of `steps` and how that step made it, from the store when it is there."""
     import keras
 
     key, name = _key(subject, steps, "model"), "model.keras"
     found = store.find(key, name)
     if found is None:
         started = time.perf_counter()
-        changed = steps[-1].transform(model, data, subject.training, seed=SEED)
-        made = {"step_time_s": time.perf_counter() - started, "libraries": library_versions()}
+        with recording() as recorded:
+            changed = steps[-1].transform(model, data, subject.training, seed=SEED)
+        made = {
+            "step_time_s": time.perf_counter() - started,
+            "libraries": library_versions(),
+            "curves": [curve.to_json() for curve in recorded.curves(format_step(steps[-1]))],
+        }
         with tempfile.TemporaryDirectory() as folder:
             changed.save(Path(folder) / name)
             found = store.add(key, name, (Path(folder) / name).read_bytes(), made)
     path, stored = found
     # always the stored one, so that a file is the same whether its model was just trained or found
-    return keras.saving.load_model(path, safe_mode=True, compile=False), float(stored["step_time_s"])
+    return keras.saving.load_model(path, safe_mode=True, compile=False), stored
 
 
 class Builder:

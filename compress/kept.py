@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from compress.curve import Curve
 from compress.errors import CompressError
 from compress.model_file import ModelFile
 from compress.quantization.conversion import Conversions
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class SharedModel:
-    """A model that several recipes begin with, what making it took, and what their files begin with."""
+    """A model that several recipes begin with, what making it took and recorded, and what their files begin with."""
 
     model: keras.Model | ModelFile
     time_s: float
     conversions: Conversions = field(default_factory=Conversions)
+    curves: tuple[Curve, ...] = ()
 
     def __post_init__(self) -> None:
         self._weights = _digest(self.model)

@@ -6,7 +6,7 @@ files beside their baseline's when all workers are done.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ def share_of(run: Run) -> dict[str, Any]:
 
 
 def _to_json(cell: Cell, stored: dict[str, Any]) -> dict[str, Any]:
-    artifact = asdict(cell.artifact)
+    artifact = asdict(replace(cell.artifact, curves=()))  # those are in what is stored
     return {"artifact": {**artifact, "path": str(artifact["path"])}, "stored": stored}
 
 

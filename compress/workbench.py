@@ -22,6 +22,8 @@ from compress.errors import CompressError
 from compress.measure.classification import Outcomes
 from compress.measure.measurement import Measurement, measure_file, measure_run
 from compress.measure.metric import METRICS
+from compress.measure.picture import Picture
+from compress.measure.sample_pictures import sample_pictures
 from compress.measure.scores import Scores
 from compress.recipe import Recipe
 from compress.runtime.isolation import run_isolated
@@ -195,6 +197,27 @@ class Cell:
             raise CompressError(f"{self.name}: a Keras weight file is kept, not run; it has no {what}")
 
 
+def side_by_side_pictures(*cells: Cell) -> dict[str, Picture]:
+    """Return what files of one subject and runtime make of its first samples: strips for a figure of a bench.
+
+    ``report_figure("horses").add_all(side_by_side_pictures(cell, other))``. The first two are the samples, where those
+    are pictures, and the float32 file's. Raises `CompressError` for cells of several subjects or runtimes, or whose
+    outputs are no pictures.
+    """
+    first = cells[0]
+    if any(one.reference is not first.reference for one in cells):
+        raise CompressError(f"{', '.join(one.name for one in cells)}: pictures of one subject and runtime compare")
+    reference = first.reference.measurement.outputs
+    outputs = {str(one.recipe): one.measurement.outputs for one in cells if one is not one.reference}
+    if reference is None or any(one is None for one in outputs.values()):
+        raise CompressError(f"{first.name}: the file was not run, so there are no pictures of what it makes")
+    inputs = first.workbench.data(first.subject).evaluation_x
+    found = sample_pictures(inputs, reference, {name: one for name, one in outputs.items() if one is not None})
+    if not found:
+        raise CompressError(f"{first.name}: its outputs are no pictures (n, height, width, 1 or 3): {reference.shape}")
+    return found
+
+
 class Workbench:
     """Builds and measures cells, each once, and remembers them in the order they were asked for.
 
@@ -320,4 +343,7 @@ class Workbench:
         if self.untimed:
             kept = {name: value for name, value in measured.values.items() if METRICS[name].nature not in BESIDE_OTHERS}
             measured = replace(measured, values=kept)
+        if reference is not None and measured.outputs is not None:
+            shown = sample_pictures(self.data(subject).evaluation_x, reference, {str(recipe): measured.outputs})
+            measured = replace(measured, pictures=shown)
         return Cell(subject, recipe, measured, self)

@@ -7,13 +7,13 @@ import time
 import numpy as np
 import pytest
 
-from compress.build import Store, build_artifact
+from compress.build import Store, build_artifact, find_artifact
 from compress.errors import CompressError
 from compress.kept import Kept
 from compress.pruning.magnitude import Prune
 from compress.quantization.conversion import conversions_of
 from compress.quantization.export import Float32
-from compress.recipe import STEPS
+from compress.recipe import STEPS, Recipe
 from compress.subject import Dataset, Subject
 
 # Keras 3.15 saves through a Variable.__array__ that has no copy keyword, which numpy 2 deprecates
@@ -77,6 +77,27 @@ def test_a_file_is_the_same_whether_its_model_was_just_made_or_found(tmp_path, p
     found = build_artifact(Store(tmp_path / "two"), SUBJECT, text)
     assert pruned == [0.5, 0.75, 0.5, 0.75]
     assert found.sha256 == at_once.sha256
+
+
+def told(artifact):
+    return [(one.step, one.name, one.over, one.x) for one in artifact.curves]
+
+
+@pytest.mark.parametrize("kept", [None, Kept()], ids=["a process each", "one process"])
+def test_a_file_carries_what_its_trainings_recorded_whether_they_ran_or_were_found(tmp_path, pruned, kept):
+    store, text = Store(tmp_path), "prune(0.5, epochs=3) | retrain(2)"
+    made = build_artifact(store, SUBJECT, f"{text}@keras", kept)
+    zeros = "zeros in the kernels, %"
+    assert told(made) == [
+        ("prune(0.5, epochs=3)", "loss", "epochs", (1, 2, 3)),
+        ("prune(0.5, epochs=3)", zeros, "epochs", (1, 2, 3)),
+        ("retrain(2)", "loss", "epochs", (1, 2)),
+    ]
+    assert made.curves[1].y[-1] == 50
+    assert build_artifact(store, SUBJECT, f"{text} | checkpoint@keras", kept).curves == made.curves
+    assert find_artifact(store, SUBJECT, Recipe.parse(f"{text}@keras")).curves == made.curves
+    assert pruned == [0.5]
+    assert build_artifact(store, SUBJECT, "float32@keras", kept).curves == ()
 
 
 SHARING = ("float32", "dynamic_range", "int8(2)", "int8(2, engine=ai_edge)", "float32@onnx", "int8(2)@onnx")

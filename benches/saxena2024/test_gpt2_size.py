@@ -1,4 +1,4 @@
-"""Saxena et al. 2024, III-A, on GPT-2 small: what dynamic range makes of a model whose embedding is also its last layer.
+"""Saxena et al. 2024, III-A, on GPT-2 small: dynamic range where the embedding is also the last layer.
 
 Table XIII has no size and table XIV prints 935 Mb, which is more than weights alone (S17, S18): the ratio is derived.
 """
@@ -19,7 +19,9 @@ TABLE = next(weight.elements for weight in WEIGHTS if weight.name == "token_embe
 
 @claim(
     "saxena2024/III-A/dynamic-range-size",
-    about(4 * parameters(WEIGHTS), within_fraction=0.01, why="bytes of 124,439,808 float32, the tied table stored once"),
+    about(
+        4 * parameters(WEIGHTS), within_fraction=0.01, why="bytes of 124,439,808 float32, the tied table stored once"
+    ),
     kind="theorem",
 )
 @pytest.mark.parametrize("subject", ["gpt2"])

@@ -25,6 +25,7 @@ from compress.claims.atomic import write_whole
 from compress.claims.standing import standing_runs
 from compress.claims.stored_run import ANCHORS, SCHEMA, StoredRun, fault_of
 from compress.errors import LedgerError
+from compress.measure import sample_pictures
 from compress.measure.measurement import Measurement
 
 __all__ = ["SCHEMA", "Baseline", "Ledger", "StoredRun", "cell_to_json"]
@@ -39,7 +40,10 @@ Held = tuple[StoredRun, dict[str, Any]]
 
 
 def cell_to_json(measurement: Measurement) -> dict[str, Any]:
-    """Return what the ledger keeps of a cell: metric values, per-sample outcomes and scores, the file's digest."""
+    """Return what the ledger keeps of a cell: metric values, per-sample outcomes and scores, the file's digest.
+
+    The curves of its trainings and sample pictures are kept to be looked at: nothing compares them.
+    """
     return {
         "sha256": measurement.artifact.sha256,
         "runtime": measurement.artifact.runtime,
@@ -47,6 +51,8 @@ def cell_to_json(measurement: Measurement) -> dict[str, Any]:
         "outcomes": measurement.outcomes.to_json() if measurement.outcomes else None,
         "scores": measurement.scores.to_json() if measurement.scores else None,
         "versions": measurement.versions or {},
+        "curves": [curve.to_json() for curve in measurement.artifact.curves],
+        "pictures": sample_pictures.to_json(measurement.pictures),
     }
 
 

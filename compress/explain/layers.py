@@ -113,13 +113,13 @@ def match(reference: Graph, other: Graph) -> Matching:
         for step in range(block.size):
             taken[left[block.a + step].name] = offered[block.b + step].name
     folded = _FOLDED - {each.op for each in other.nodes}
-    there = {each.name: each for each in other.nodes}
+    others = {each.name: each for each in other.nodes}
     pairs = tuple(
         (
             node,
             node.name
             if node.name in by_name
-            else _with_folded(reference, node, folded, there[taken[node.name]])[-1].name,
+            else _with_folded(reference, node, folded, others[taken[node.name]])[-1].name,
             _settled(other, taken[node.name]),
         )
         for node in wanted

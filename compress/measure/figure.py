@@ -81,6 +81,12 @@ class Figure:
         self.series[name] = series
         return self
 
+    def add_all(self, series: Mapping[str, Series]) -> Figure:
+        """Add several series by name, as `add` does each, and return the figure."""
+        for name, one in series.items():
+            self.add(name, one)
+        return self
+
     def to_json(self) -> dict[str, Any]:
         """Return what a run stores of the figure."""
         return {

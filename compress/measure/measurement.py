@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from compress.decoding import Decoding
 from compress.measure import size
 from compress.measure.classification import SQNR_CEILING_DB, Outcomes, in_top_5, score
 from compress.measure.fidelity import fidelity, sqnr_db
+from compress.measure.picture import Picture
 from compress.measure.quality import Judge
 from compress.measure.scores import Scores
 from compress.runtime.isolation import run_isolated
@@ -40,6 +41,7 @@ class Measurement:
     outputs: NDArray[Any] | None = None
     latency_samples_s: tuple[float, ...] = ()
     versions: dict[str, str] | None = None
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
 
     @property
     def was_run(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.curve import record
 from compress.errors import RecipeError
 from compress.pruning.channel_groups import Channels, Numbers
 from compress.pruning.importance import Importance
@@ -72,7 +73,7 @@ def choose_channels(
     """Return of each numbered channel whether it stays, ``(len(channels.fixed),)``.
 
     At least the fraction of the `total` multiply-adds is gone then, those of kernels that no channel runs through
-    included. Raises `RecipeError` when even the narrowest network has more.
+    included. What is left after each choice is recorded. Raises `RecipeError` when even the narrowest network has more.
     """
     costs = Costs(channels)
     groups = _groups(channels, importance)
@@ -81,6 +82,14 @@ def choose_channels(
     aim = whole - macs_removed_fraction * total
     for group in groups:
         group.first_saving = whole - costs.multiply_adds(widths - group.occurrences)
+    choices = 0
+
+    def tell() -> None:
+        left = len(channels.fixed) - sum(group.gone for group in groups)
+        share = 100 * (total - whole + costs.multiply_adds(widths)) / (total or 1)
+        record({"channels left": left, "multiply-adds left, %": share}, at=choices, over="choices of what to remove")
+
+    tell()
     while cost > aim:
         best, best_rank = None, np.inf
         for group in groups:
@@ -100,7 +109,11 @@ def choose_channels(
         best.gone += count
         widths -= count * best.occurrences
         cost = costs.multiply_adds(widths)
+        choices += 1
+        tell()
     _give_back(groups, costs, widths, aim)
+    choices += 1
+    tell()
     kept = np.ones(len(channels.fixed), np.bool_)
     for group in groups:
         kept[group.numbers[: group.gone]] = False

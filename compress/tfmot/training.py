@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from compress.curve import record_epoch
 from compress.errors import BridgeError, RecipeError
 from compress.records import by_input
-from compress.training import check_epochs, check_labels, objective, training_steps
+from compress.training import check_epochs, check_labels, objective, training_steps, zeros_left
 
 if TYPE_CHECKING:
     import keras
@@ -104,7 +105,10 @@ def fit(
     teacher: keras.Model,
     callbacks: list[Any] | None = None,
 ) -> None:
-    """Train a tf_keras model in place as `retrain` trains a Keras 3 one: the same batches in the same order."""
+    """Train a tf_keras model in place as `retrain` trains a Keras 3 one: the same batches in the same order.
+
+    What `retrain` records is recorded too; zeros are those of the kernels that TFMOT has wrapped.
+    """
     import tf_keras
 
     check_labels(data, model)
@@ -116,7 +120,7 @@ def fit(
     model.compile(tf_keras.optimizers.Adam(rate), loss)
     for _ in range(epochs):
         order = generator.permutation(len(data.train_x))
-        model.fit(
+        told = model.fit(
             by_input(data.train_x[order]),
             targets[order],
             batch_size=training.batch_size,
@@ -124,3 +128,5 @@ def fit(
             verbose=0,
             callbacks=callbacks,
         )
+        held = [weight for weight in model.weights if weight.name.rpartition("/")[2].partition(":")[0] in _WRAPPED]
+        record_epoch({"loss": told.history["loss"][-1], **zeros_left(held)})

@@ -1,11 +1,13 @@
 """Channel pruning takes the multiply-adds it is asked to, evenly and by importance, and leaves a smaller network."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 
 from compress.build import Store, build_artifact
+from compress.curve import recording
 from compress.errors import RecipeError
 from compress.pruning.channel_choice import granularity
 from compress.pruning.channels import PruneChannels
@@ -56,6 +58,21 @@ def test_the_fraction_of_multiply_adds_goes_and_little_more(fraction, criterion)
     assert 1 - fraction - 0.12 < left <= 1 - fraction
     assert pruned.output_shape == model.output_shape
     assert [layer.name for layer in pruned.layers] == [layer.name for layer in model.layers]
+
+
+def test_what_is_left_after_each_choice_of_channels_is_recorded_and_then_the_loss_of_each_epoch():
+    model = residual_network()
+    with recording() as made:
+        pruned = PruneChannels(0.5, epochs=2).transform(model, images(), Training(), seed=0)
+    channels, cost, loss = made.curves()
+    assert (channels.name, cost.name, loss.name) == ("channels left", "multiply-adds left, %", "loss")
+    assert channels.x == cost.x == tuple(range(len(channels.x)))
+    lost = sum(model.get_layer(name).filters - pruned.get_layer(name).filters for name in ("expand", "project", "last"))
+    assert channels.y[0] - channels.y[-1] == lost
+    assert all(before > after for before, after in itertools.pairwise(channels.y[:-1]))
+    assert cost.y[0] == 100
+    assert cost.y[-1] == pytest.approx(100 * multiply_adds(pruned) / multiply_adds(model), rel=1e-5)
+    assert loss.x == (1, 2)
 
 
 def test_a_model_that_is_pruned_keeps_its_own_channels_and_weights():

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from compress.curve import recording
 from compress.errors import BridgeError, RecipeError
 from compress.measure.size import sparsity
 from compress.pruning.magnitude import Prune, Retrain
@@ -52,6 +53,18 @@ def test_tfmot_leaves_the_same_sparsity_in_each_layer_as_pruning_here(model, dat
     theirs = TfmotPrune(0.85, schedule).transform(model, data, training, seed=0)
     assert {path: len(each) for path, each in kept(ours).items()} == {"conv": 5, "dense": 86}
     assert {path: len(each) for path, each in kept(theirs).items()} == {"conv": 5, "dense": 86}
+
+
+def test_a_training_by_tfmot_records_what_ours_does(model, data) -> None:
+    def recorded(step: Transform) -> dict[str, tuple[float, ...]]:
+        with recording() as made:
+            step.transform(model, data, Training(epochs=2, batch_size=32), seed=0)
+        return {curve.name: curve.y for curve in made.curves()}
+
+    ours, theirs = recorded(Prune(0.75, "layer", "constant")), recorded(TfmotPrune(0.75, "constant"))
+    assert list(theirs) == list(ours) == ["loss", "zeros in the kernels, %"]
+    assert theirs["loss"] == pytest.approx(ours["loss"], rel=0.1)
+    assert theirs["zeros in the kernels, %"] == ours["zeros in the kernels, %"]
 
 
 def test_tfmot_keeps_the_same_weights_where_no_training_step_intervenes(model, data) -> None:

@@ -83,9 +83,11 @@ def upward(values: Sequence[float], height: int, *, log: bool = False, zero: boo
     return axis(values, height - BOTTOM, TOP, log=log, zero=zero)
 
 
-def line_chart(title: str, lines: dict[str, Line], x_label: str, y_label: str) -> Chart:
-    """Return the chart of lines that share their axes."""
-    width, height = 640, 320
+def line_chart(
+    title: str, lines: dict[str, Line], x_label: str, y_label: str, size: tuple[int, int] = (640, 320)
+) -> Chart:
+    """Return the chart of lines that share their axes, so many pixels wide and high."""
+    width, height = size
     x_axis = across([value for line in lines.values() for value in line.x], width)
     y_axis = upward([value for line in lines.values() for value in line.y], height)
     paths, marks = [], []
@@ -100,7 +102,8 @@ def line_chart(title: str, lines: dict[str, Line], x_label: str, y_label: str) -
                 for at, x, y in told
             ]
     ticks = x_axis.ticks(number_text, 8), y_axis.ticks(number_text)
-    about = f"{len(lines)} lines of {y_label or 'y'} over {x_label or 'x'}; the table below has their numbers."
+    many = "a line" if len(lines) == 1 else f"{len(lines)} lines"
+    about = f"{many[0].upper()}{many[1:]} of {y_label or 'y'} over {x_label or 'x'}; the table below has their numbers."
     return Chart(title, about, width, height, x_label, y_label, *ticks, tuple(marks), tuple(paths))
 
 

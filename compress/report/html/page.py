@@ -11,6 +11,7 @@ from compress.claims.standing import standing
 from compress.claims.stored_run import StoredRun
 from compress.report.html.claims import Chapter, chapters, count
 from compress.report.html.drawn import Drawn, TableOfNumbers, figures_of, tables_of
+from compress.report.html.of_cells import OfSubject, pictures, trainings
 from compress.report.html.timeline import Subject, timeline
 from compress.report.html.tradeoffs import Tradeoff, tradeoffs
 
@@ -34,6 +35,8 @@ class Page:
     tradeoffs: tuple[Tradeoff, ...]
     tables: tuple[TableOfNumbers, ...]
     figures: tuple[Drawn, ...]
+    pictures: tuple[OfSubject, ...]
+    trainings: tuple[OfSubject, ...]
     history: tuple[Subject, ...]
     machine: tuple[tuple[str, str], ...]
     changes: tuple[dict[str, str], ...]
@@ -75,6 +78,8 @@ def build_page(
             cells.setdefault((str(run.scale), name), cell)
     tables, bad_tables = tables_of(runs)
     figures, bad_figures = figures_of(runs)
+    seen, bad_pictures = pictures(runs)
+    trained, bad_trainings = trainings(runs)
     lacking = [
         f"run {run.number} does not hold {what}: an older version stored it"
         for run in runs
@@ -88,11 +93,13 @@ def build_page(
         tuple(tradeoffs(cells)),
         tuple(tables),
         tuple(figures),
+        tuple(seen),
+        tuple(trained),
         tuple(timeline(stored)),
         tuple(_machine(runs[0])),
         tuple(_texts(runs[0], "changes", ("direction", "cell", "metric", "old", "new", "detail"))),
         tuple(_texts(runs[0], "gaps", ("kind", "text", "allowed"))),
-        (*notes, *lacking, *bad_tables, *bad_figures),
+        (*notes, *lacking, *bad_tables, *bad_figures, *bad_pictures, *bad_trainings),
     )
 
 

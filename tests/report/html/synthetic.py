@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from compress.curve import record, record_epoch, recording
+from compress.measure import sample_pictures
 from compress.measure.figure import Figure, Line
 from compress.measure.histogram import histogram
 from compress.measure.picture import picture
@@ -56,6 +58,24 @@ def figures(generator: np.random.Generator) -> list[Figure]:
     ]
 
 
+def curves(seed: int) -> list[dict]:
+    """Return what a step recorded that removed channels and trained for 12 epochs."""
+    generator = np.random.default_rng(seed)
+    with recording() as made:
+        for choice in range(0, 60, 4):
+            record({"channels left": 120 - choice}, at=choice // 4, over="choices of what to remove")
+        for epoch in range(12):
+            record_epoch({"loss": 1 / (1 + epoch) + generator.random() / 9})
+    return [one.to_json() for one in made.curves("channels(0.5)")]
+
+
+def strips(seed: int) -> dict[str, str]:
+    """Return what a file makes of four pictures of 32 x 32 pixels."""
+    x = np.linspace(0, 1, 4 * 32 * 32 * 3).reshape(4, 32, 32, 3)
+    noise = np.random.default_rng(seed).normal(scale=0.1, size=x.shape)
+    return sample_pictures.to_json(sample_pictures.sample_pictures(x, 1 - x, {"int8": 1 - x + noise}))
+
+
 def cell_values(generator: np.random.Generator, size: int, number: int) -> dict:
     """Return a cell's metric values: exact ones steady but for one change, times noisy."""
     size = size if number < 100 else size - 512
@@ -93,6 +113,12 @@ def write_ledger(folder: Path, runs: int = 200, subjects: int = 8, claims: int =
             for place, name in enumerate(names)
         }
         last = number == runs
+        for index, name in enumerate(names if last else []):
+            recipe = RECIPES.index(name.partition(": ")[2])
+            if recipe % 2:
+                cells[name]["curves"] = curves(index // recipes)  # a subject's files share one training
+            elif recipe:
+                cells[name]["pictures"] = strips(index)
         verdicts = [
             {
                 "sources": [source],

@@ -72,12 +72,41 @@ def test_the_page_asks_the_network_for_nothing_and_complains_of_nothing(page):
 
 def test_all_parts_are_drawn(page):
     counted = "return [...arguments].map(one => document.querySelectorAll(one).length)"
-    # three trade-offs for each of two subjects; two histograms and one chart of lines; two pictures
-    assert page.execute_script(counted, "svg.chart", ".charts img", ".chapter", ".tiles li") == [9, 2, 2, 6]
+    # of each of two subjects three trade-offs, two curves of a training, three strips of pictures; two histograms and
+    # one chart of lines; two pictures
+    assert page.execute_script(counted, "svg.chart", ".charts img", ".chapter", ".tiles li") == [13, 8, 2, 6]
+    page.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
     drawn = "return [...document.querySelectorAll(arguments[0])].every(one => one.getBoundingClientRect().width > 0)"
-    for what in ("svg.chart", ".chart .mark", ".chart .bar", ".charts img", ".charts.line .stroke"):
+    for what in ("svg.chart", ".chart .mark", ".chart .bar", ".charts img", ".line .stroke", ".curves .stroke"):
         assert page.execute_script(drawn, what), what
-    assert page.execute_script("return [...document.images].every(one => one.naturalWidth === 16)")
+    assert page.execute_script("return [...document.images].map(one => one.naturalWidth)") == [16] * 2 + [32] * 6
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_strips_of_pictures_stand_side_by_side_at_one_height(page, width):
+    emulate(page, width, "light")
+    boxes = page.execute_script(
+        "return [...document.querySelectorAll('.strips')].map(one => [...one.querySelectorAll('img')].map(each => {"
+        "const box = each.getBoundingClientRect(); return [box.x, box.y, box.height, each.alt]}))"
+    )
+    assert len(boxes) == 2
+    for places in boxes:
+        left, top, height, texts = zip(*places, strict=True)
+        assert len(set(top)) == len(set(height)) == 1
+        assert list(left) == sorted(set(left))
+        assert [text.rpartition(": ")[2] for text in texts] == ["input", "float32", "int8"]
+
+
+def test_a_training_can_be_opened_by_the_keyboard_and_read_as_numbers(page):
+    summary = page.find_element("css selector", "#trainings summary")
+    page.execute_script("arguments[0].focus()", summary)
+    page.switch_to.active_element.send_keys("\n")
+    page.find_element("css selector", "#trainings figure summary").click()
+    rows = page.execute_script("return [...document.querySelector('#trainings table').rows].map(one => one.innerText)")
+    assert rows[0].split("\t") == ["step", "over", "at", "channels left", "loss"]
+    assert rows[1].split("\t") == ["channels(0.5)", "choices of what to remove", "0", "120", ""]
+    assert rows[16].split("\t")[:4] == ["channels(0.5)", "epochs", "1", ""]
+    assert len(rows) == 1 + 15 + 12
 
 
 def test_the_filter_leaves_what_it_is_asked_for_and_counts_it(page):

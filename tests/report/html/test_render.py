@@ -7,11 +7,14 @@ from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from compress.claims.paper import Paper, PaperClaim
 from compress.claims.stored_run import StoredRun
 from compress.measure.figure import Figure, Line
+from compress.measure.picture import picture
+from compress.measure.sample_pictures import to_json
 from compress.report.html.page import build_page
 from compress.report.html.render import render
 
@@ -45,11 +48,14 @@ def hostile_page(text=HOSTILE):
     said = {"reason": text, "when": text, "who": text, "cells": "all"}
     verdict = {"sources": ["p/I/size", text], "verdict": "held", "kind": text, "where": text, "measured": text}
     values = {"raw_bytes": 10, text: text, "ops": {text: 1}, "accuracy": 0.5, "latency_s": text}
+    curves = [{"name": text, "over": text, "step": text, "x": [1, 2], "y": [1, 2]}]
+    pictures = to_json({text: picture(np.eye(3))})
+    seen = {"values": values, "runtime": text, "curves": curves, "pictures": pictures}
     stored = {
         "scale": text,
         "status": text,
         "selection": text,
-        "cells": {f"{text}: {text}": {"values": values, "runtime": text}, "b: c": {"values": values}},
+        "cells": {f"{text}: {text}": seen, "b: c": {"values": values}},
         "verdicts": [{**verdict, "bound": text, "why": text, "reason": text}],
         "tables": [{"title": text, "columns": [text], "rows": [[text]]}],
         "figures": [figure],
@@ -59,7 +65,10 @@ def hostile_page(text=HOSTILE):
         "accepted": [said],
         "baseline": [text],
     }
-    later = {**stored, "cells": {name: {"values": {**values, "ops": {text: 2}}} for name in stored["cells"]}}
+    later = {
+        **stored,
+        "cells": {name: {**cell, "values": {**values, "ops": {text: 2}}} for name, cell in stored["cells"].items()},
+    }
     runs = [
         StoredRun(Path(f"{number}_x.json"), {"datetime": text, "commit_info": {"id": text}, "compress": compress})
         for number, compress in ((text.replace("/", ""), stored), ("0002", later))
@@ -114,7 +123,7 @@ def test_every_chart_has_a_name_and_a_table_beside_it(small):
     found = tags_of(small).found
     charts = [attributes for tag, attributes in found if tag == "svg" and attributes["class"] == "chart"]
     ids = {attributes.get("id") for _, attributes in found}
-    assert len(charts) == 9
+    assert len(charts) == 13
     assert all(set(one["aria-labelledby"].split()) <= ids for one in charts)
     tables = [tag for tag, _ in found].count("table")
     assert [tag for tag, _ in found].count("caption") == tables
