@@ -18,7 +18,7 @@ ORDER = 4
 
 
 def corpus_bleu(corpus: Corpus, order: int = ORDER) -> float:
-    """Return BLEU of all samples together, from 0 to 1, unsmoothed.
+    """Return BLEU of all samples together, from 0 to 1, unsmoothed: 0 where no 4-gram is right, or none is long enough.
 
     Only n-grams up to `order` count; at 1 and without brevity it is the modified unigram precision.
     """
