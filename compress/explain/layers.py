@@ -76,8 +76,9 @@ def telling(graph: Graph) -> str:
 
     These saturate: scores that are far off still give probabilities that hardly differ.
     """
-    end = source(graph, graph.outputs[0])
-    writer = graph.writers.get(end)
+    writer = graph.writers.get(graph.outputs[0])
+    while writer is not None and writer.op in CONVERSIONS | _MOVES and writer.inputs:
+        writer = graph.writers.get(writer.inputs[0])
     return writer.inputs[0] if writer is not None and writer.op in _SATURATING else graph.outputs[0]
 
 
@@ -113,13 +114,13 @@ def match(reference: Graph, other: Graph) -> Matching:
         for step in range(block.size):
             taken[left[block.a + step].name] = offered[block.b + step].name
     folded = _FOLDED - {each.op for each in other.nodes}
-    there = {each.name: each for each in other.nodes}
+    nodes = {each.name: each for each in other.nodes}
     pairs = tuple(
         (
             node,
             node.name
             if node.name in by_name
-            else _with_folded(reference, node, folded, there[taken[node.name]])[-1].name,
+            else _with_folded(reference, node, folded, nodes[taken[node.name]])[-1].name,
             _settled(other, taken[node.name]),
         )
         for node in wanted
