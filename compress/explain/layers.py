@@ -76,8 +76,9 @@ def telling(graph: Graph) -> str:
 
     These saturate: scores that are far off still give probabilities that hardly differ.
     """
-    end = source(graph, graph.outputs[0])
-    writer = graph.writers.get(end)
+    writer = graph.writers.get(graph.outputs[0])
+    while writer is not None and writer.op in CONVERSIONS | _MOVES and writer.inputs:
+        writer = graph.writers.get(writer.inputs[0])
     return writer.inputs[0] if writer is not None and writer.op in _SATURATING else graph.outputs[0]
 
 

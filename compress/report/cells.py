@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
+from compress.measure.classification import Outcomes
 from compress.workbench import Cell
 
 COLUMNS = (
@@ -29,9 +30,9 @@ WIDE = 132
 """Width from which a terminal has room for all columns."""
 
 LEGEND = (
-    "x: the float32 file in the same runtime over this one; right: top-1 accuracy; drop: points lost against float32; "
-    "SQNR: its outputs, dB;\ncall: median of one sample's inference on one thread, and FPS its inverse; load: in a "
-    "fresh process; peak: its resident memory; made: all steps, s"
+    "x: the float32 file in the same runtime over this one; right: top-1 accuracy, or the mean of a score; drop: lost "
+    "of it against float32;\nSQNR: its outputs, dB; call: median of one sample's inference on one thread, and FPS its "
+    "inverse; load: in a fresh process;\npeak: its resident memory; made: all steps, s"
 )
 
 
@@ -39,6 +40,22 @@ def by_subject(cells: Iterable[Cell]) -> list[tuple[str, list[Cell]]]:
     """Return the cells of each subject, in the order of their names."""
     ordered = sorted(cells, key=lambda cell: (cell.subject.name, cell.recipe.runtime, cell.name))
     return [(name, list(group)) for name, group in groupby(ordered, key=lambda cell: cell.subject.name)]
+
+
+def scored(cells: Iterable[Cell]) -> int:
+    """Return how many samples, or groups of them, one subject's cells were judged by; 0 when none was run."""
+    judged = (cell.measurement.outcomes or cell.measurement.scores for cell in cells)
+    return next((len(one.correct if isinstance(one, Outcomes) else one.values) for one in judged if one is not None), 0)
+
+
+def _quality(cell: Cell) -> tuple[str, str]:
+    """Return accuracy and what of it was lost; of a subject that has none, its own score."""
+    if cell.measurement.outcomes is not None:
+        return f"{cell.accuracy.value:.2f}%", "" if cell is cell.reference else f"{cell.accuracy_drop.value:+.2f}"
+    if cell.measurement.scores is None:
+        return "", ""
+    score, before = cell.score.value, cell.reference.score.value
+    return f"{score:.4g}", "" if cell is cell.reference else f"{before - score:+.2g}"
 
 
 def row(cell: Cell) -> tuple[str, ...]:
@@ -49,7 +66,6 @@ def row(cell: Cell) -> tuple[str, ...]:
         value = values.get(metric)
         return format(value * factor, form) if isinstance(value, int | float) else ""
 
-    run = cell.measurement.outcomes is not None
     return (
         str(cell.recipe),
         f"{cell.raw_bytes:,}",
@@ -57,8 +73,7 @@ def row(cell: Cell) -> tuple[str, ...]:
         f"{cell.gzip_bytes:,}",
         f"{cell.gzip_ratio:.2f}",
         f"{cell.sparsity:.1%}",
-        f"{cell.accuracy.value:.2f}%" if run else "",
-        f"{cell.accuracy_drop.value:+.2f}" if run and cell is not cell.reference else "",
+        *_quality(cell),
         shown("output_sqnr_db", ".1f"),
         shown("latency_s", ".1f", 1e6),
         f"{cell.fps:,.0f}" if "latency_s" in values else "",

@@ -139,8 +139,8 @@ def _rest(suite: Suite) -> Iterator[Part]:
     yield table(title, ("verdict", "claim", "kind", "measured", "bound"), said, folded=True)
     drops = {name: f"; they could show a drop of {drop:.2f} points" for name, _, drop in suite.detectable_drops()}
     for subject, found in cells.by_subject(suite.cells.values()):
-        samples = next((cell.accuracy.n for cell in found if cell.measurement.outcomes is not None), 0)
-        title = f"Cells of {subject}: {found[0].subject.parameters:,} parameters, {samples:,} evaluation samples"
+        about = f"{found[0].subject.parameters:,} parameters, {cells.scored(found):,} evaluation samples"
+        title = f"Cells of {subject}: {about}"
         shown = [(code(recipe), *map(plain, values)) for recipe, *values in map(cells.row, found)]
         title += drops.get(subject, "")
         yield table(title, ("recipe", *cells.COLUMNS), shown, folded=True, numbers=True)

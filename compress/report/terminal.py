@@ -67,8 +67,7 @@ def _print_cells(console: Console, suite: Suite) -> None:
     shown = len(cells.COLUMNS) if console.width >= cells.WIDE else cells.NARROW
     for subject, found in cells.by_subject(suite.cells.values()):
         rows = [cells.row(cell)[: shown + 1] for cell in found]
-        samples = next((cell.accuracy.n for cell in found if cell.measurement.outcomes is not None), 0)
-        title = f"{subject}, {found[0].subject.parameters:,} parameters, {samples:,} evaluation samples"
+        title = f"{subject}, {found[0].subject.parameters:,} parameters, {cells.scored(found):,} evaluation samples"
         _print_table(console, title, ("recipe", *cells.COLUMNS[:shown]), rows)
     if suite.cells:
         console.print(f"{cells.LEGEND}\n")

@@ -98,6 +98,19 @@ def test_a_limit_sweeps_the_layers_whose_error_grows_most(onnx_model, data):
     assert found.files[-1].layers == (f"product{WORST}",)
 
 
+def test_a_softmax_of_an_old_operator_set_is_looked_behind_in_both_files(onnx_model, data):
+    import onnx
+
+    model = onnx.load(onnx_model)
+    model.graph.node[-1].CopyFrom(onnx.helper.make_node("Softmax", [model.graph.node[-1].input[0]], ["y"], "y"))
+    model.opset_import[0].version = 11
+    onnx.save(model, onnx_model)
+    found = sweep(onnx_model, data, keep=1)
+    assert found.measured == f"product{LAYERS - 1}"
+    assert found.alone[0].layer == f"product{WORST}"
+    assert found.alone[-1].sqnr_db > 30
+
+
 def files(*ratios):
     return [Kept((), 0, ratio, None) for ratio in ratios]
 

@@ -17,6 +17,6 @@ def test_it_looks_as_closely_as_before(subject, recipe, compressed):
     return score_drop(compressed(subject, recipe))
 
 
-@claim("locator/scales", at_least(60, why="a scale for each of 36 filters and 42 neurons at least, less a few dead"))
+@claim("locator/scales", at_least(156, why="36 filters and 42 neurons: a scale each for weights and bias"))
 def test_every_filter_has_a_scale_of_its_own(subject, compressed):
     return compressed(subject, "int8").value("scales")
