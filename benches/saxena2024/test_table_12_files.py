@@ -1,6 +1,7 @@
 """Saxena et al. 2024, table XII: files of the paper's own BERT-small, with its heads and neurons really removed.
 
-Weights are seeded, and so is what goes; a size is the same whatever was learnt (S16). Heads are of 64, two a layer.
+Weights are seeded, and so is what goes; a size is the same whatever was learnt (S16). Heads are of 64, two a layer. The
+converter leaves out the positions that no text of 128 tokens reads, 384 of 512: their bytes are added to each file's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import pytest
 
 from compress.claims.bound import Bound, about
 from compress.claims.claim import claim
+from fixtures.bert_small import BASE
 
 pytestmark = pytest.mark.scale("paper")
 
@@ -21,6 +23,8 @@ ROWS = {
 }
 """Printed size in MB, and the fractions of heads and neurons that go."""
 
+UNREAD_BYTES = 4 * (BASE.positions - BASE.length) * BASE.width
+
 
 def recipe(row: str) -> str:
     cut = ROWS[row][1]
@@ -30,10 +34,10 @@ def recipe(row: str) -> str:
 
 
 def printed(row: str) -> Bound:
-    return about(1e6 * ROWS[row][0], within_fraction=0.01, why="bytes, decimal MB by the head counts that fit (S16)")
+    return about(1e6 * ROWS[row][0], within_fraction=0.01, why="bytes with all positions; decimal MB, two heads (S16)")
 
 
 @claim("saxena2024/VI-B/structured-size", "saxena2024/table-XII", printed, kind="number")
 @pytest.mark.parametrize("row", ROWS)
 def test_a_pruned_bert_small_weighs_what_the_table_says(row, compressed):
-    return compressed("bert_small", recipe(row)).raw_bytes
+    return compressed("bert_small", recipe(row)).raw_bytes + UNREAD_BYTES
