@@ -55,7 +55,7 @@ def test_sparse_gpt2_writes_as_well_as_its_dense_control(
     printed = {row[0] / 100: row[1:] for row in paper_table("saxena2024/table-XIII").rows}
     control, cell = (compressed(subject, one) for one in ("retrain", METHODS[method].format(sparsity)))
     table = report_table(
-        "GPT-2 made sparse: BLEU, METEOR and ROUGE-L from 0 to 1, NIST, CIDEr to 10; greedy answers to 300 meanings",
+        "GPT-2 made sparse: BLEU, METEOR and ROUGE-L from 0 to 1, NIST, CIDEr to 10; greedy answers to 200 meanings",
         ("subject", "recipe", "zeros", *(LABELS[metric] for metric in METRICS), "printed"),
     )
     shown = ", ".join(map(str, printed[sparsity]))
