@@ -63,7 +63,7 @@ def _pack(proto: Any, packing: Packing, calibration: NDArray[Any] | None) -> Non
         packed[name] = _pack_table(proto, name, packing.block)
     if not packed:
         raise CompressError(
-            f"the model has no constant matrix or embedding of {packing.block} rows or more, so there is nothing to "
+            f"the model has no constant matrix with both sides from {packing.block}, so there is nothing to "
             "pack into 4 bits; choose a smaller block or another step"
         )
     _replace(proto, packed)

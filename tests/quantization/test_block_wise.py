@@ -13,7 +13,7 @@ from compress.runtime.session import open_session, read_parts
 CELLS = [
     (Int4(), "onnx"),
     (Int4(method="gptq", calibration=40), "onnx"),
-    (NF4(), "onnx"),
+    (NF4(block=32), "onnx"),
     (Int4(), "litert"),
     (Int4(method="gptq", calibration=40), "litert"),
     (Int4(granularity="channel"), "litert"),
