@@ -19,9 +19,12 @@ def read_graph(content: bytes) -> Graph:
     held, _ = constants(model)
     inferred = shape_inference.infer_shapes(model)
     tensors: dict[str, GraphTensor] = {}
-    nodes = []
+    nodes: list[Node] = []
     for graph in graphs(inferred.graph):
-        for value in (*graph.input, *graph.output, *graph.value_info):
+        there = {name for node in graph.node for name in (*node.input, *node.output)}
+        # a quantizer leaves shapes of values that it has replaced
+        shown = [value for value in graph.value_info if value.name in there]
+        for value in (*graph.input, *graph.output, *shown):
             tensors[value.name] = _tensor(value)
         nodes += [Node(node.output[0], _op(node), tuple(node.input), tuple(node.output)) for node in graph.node]
     for name, tensor in held.items():
