@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -170,3 +171,42 @@ def test_what_init_wrote_fails_when_the_model_is_made_worse(team):
 
     assert judged.returncode == 1
     assert "output_sqnr_db" in judged.stdout
+
+
+def test_pictures_that_a_model_makes_are_kept_shown_and_never_gated(tmp_path):
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    generator = np.random.default_rng(0)
+    kernel = np.eye(3, dtype=np.float32)[:, :, None, None] + 0.1 * generator.normal(size=(3, 3, 3, 3))
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, 8, 8]) for name in "xy"]
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "k"], ["y"], "blur", pads=[1, 1, 1, 1])],
+        "net",
+        ends[:1],
+        ends[1:],
+        [numpy_helper.from_array(kernel.astype(np.float32), "k")],
+    )
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "net.onnx"
+    )
+    np.savez(tmp_path / "data.npz", x=generator.random((40, 3, 8, 8)).astype(np.float32))
+    subject, claim, _ = CLAIMS.split("[[claim]]")
+    better = claim.replace("dynamic_range", "float16").replace("size_ratio", "output_sqnr_db").replace("2.5", "20")
+    (tmp_path / "claims.toml").write_text(f"{subject}[[claim]]{better}")
+
+    done = run(tmp_path, "pytest")
+    assert done.returncode == 0, done.stdout
+    (stored,) = tmp_path.glob(".benchmarks/*/*.json")
+    document = json.loads(stored.read_text())
+    cells = document["compress"]["cells"]
+    assert list(cells["net: float16@onnx"]["pictures"]) == ["input", "float32", "float16@onnx"]
+    assert cells["net: float32@onnx"]["pictures"] == {}
+    assert run(tmp_path, "compress-bench", "report").returncode == 0
+    report = (tmp_path / "report.html").read_text()
+    assert all(f'alt="net: float16@onnx: {name}"' in report for name in ("input", "float32", "float16@onnx"))
+
+    cells["net: float16@onnx"] |= {"pictures": {}, "curves": [{"name": "loss"}]}
+    stored.write_text(json.dumps(document))
+    again = run(tmp_path, "pytest", "--benchmark-compare")
+    assert again.returncode == 0, again.stdout

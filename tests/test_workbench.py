@@ -11,10 +11,11 @@ import pytest
 
 from compress.artifact import sha256_of
 from compress.errors import CompressError, RecipeError, RuntimeCrash
+from compress.measure.figure import Figure
 from compress.measure.measurement import measure_file
 from compress.measure.metric import METRICS
 from compress.recipe import Recipe
-from compress.workbench import Cell, Workbench, cache_folder
+from compress.workbench import Cell, Workbench, cache_folder, side_by_side_pictures
 from tests.runtime.tflite_builder import Builder
 from tests.tiny_subject import KERNEL, subject
 
@@ -51,6 +52,30 @@ def test_a_cell_is_measured_once_with_its_reference_before_it(measured):
     assert cell.reference is bench.compressed("tiny", "float32@onnx")
     assert names[:2] == ["tiny: float32@onnx", "tiny: rounded(1)@onnx"]
     assert len(names) == len(set(names))
+
+
+def pictured(bench, subject, recipe, **pictures):
+    """Return a measured cell of `bench` whose outputs are `pictures`, by recipe, as if its file had made them."""
+    cell = bench.compressed(subject, recipe)
+    return dataclasses.replace(cell, measurement=dataclasses.replace(cell.measurement, **pictures))
+
+
+def test_files_of_one_subject_are_set_side_by_side_as_pictures(bench, monkeypatch):
+    x = np.linspace(0, 1, 200 * 2 * 2).reshape(200, 2, 2, 1).astype(np.float32)
+    reference = pictured(bench, "tiny", "float32@onnx", outputs=x)
+    monkeypatch.setattr(Cell, "reference", property(lambda _: reference))
+    cells = [pictured(bench, "tiny", f"rounded({step})@onnx", outputs=x) for step in (1, 0.25)]
+    made = side_by_side_pictures(*cells)
+    assert list(made) == ["float32", "rounded(1)@onnx", "rounded@onnx"]  # samples of four numbers are no pictures
+    assert len({one.png for one in made.values()}) == 1
+    assert Figure("tiny").add_all(made).kind == "picture"
+
+
+def test_what_makes_no_pictures_or_has_another_reference_is_refused(bench, rounded):
+    with pytest.raises(CompressError, match=r"tiny: rounded\(1\)@onnx: its outputs are no pictures .*\(200, 3\)"):
+        side_by_side_pictures(rounded)
+    with pytest.raises(CompressError, match="pictures of one subject and runtime compare"):
+        side_by_side_pictures(rounded, bench.compressed("other", "rounded(1)@onnx"))
 
 
 def test_a_reference_is_its_own_reference(rounded):

@@ -13,6 +13,7 @@ import pytest
 from benches.ishtiaq2021.grid import control, largest_factor, least_factor, printed, recipe
 from compress.claims.bound import Bound, Estimate, at_least, at_most, between, is_true
 from compress.claims.claim import claim
+from compress.measure.histogram import histogram
 
 SUBJECT = "mnist_cnn"
 KERNEL_WEIGHTS = 20_388
@@ -45,10 +46,24 @@ def as_labelled(sparsity: float, bits: int) -> Bound:
     return between(sparsity - 0.0005, sparsity + rounded_off, why=why)
 
 
+def largest_kernel(cell):
+    """Return the weights of the file's largest constant: the dense layer's, 20,280."""
+    largest = max((part for part in cell.parts if part.kind == "weights"), key=lambda part: part.elements)
+    return cell.weights(largest.name)
+
+
 @claim("ishtiaq2021/table-I", as_labelled, kind="number")
 @over(GRID)
-def test_zeros_are_those_of_the_label(sparsity, bits, compressed, report_table):
+def test_zeros_are_those_of_the_label(sparsity, bits, compressed, report_table, report_figure):
     cell, paper = compressed(SUBJECT, recipe(sparsity, bits)), printed("I")[sparsity, bits]
+    if bits == 32:
+        limit = float(abs(largest_kernel(compressed(SUBJECT, "float32"))).max())
+        report_figure(
+            "weights of mnist_cnn's dense layer before and after pruning (table I)",
+            x="weight",
+            y="weights in a bin",
+            note="Exact zeros are told apart; weights beyond the dense network's count to the outermost bins.",
+        ).add(f"{100 * sparsity:.0f} %", histogram(largest_kernel(cell), 61, limit=limit))
     report_table(
         "Ishtiaq et al., Table I: gzipped size of mnist_cnn; factors of its gzipped Keras file, weights only and with "
         "Adam's slots",

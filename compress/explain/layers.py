@@ -26,6 +26,11 @@ _INTEGER_FORMS = {
 _FOLDED = frozenset({"BatchNormalization", "Relu", "Clip"})
 """Operations that a quantizer makes a part of the layer before them."""
 
+_QUANTIZED = "_quantized"
+"""What ONNX Runtime's quantizer adds to the name of a value, or of a constant, that it stores as integers."""
+
+_CLAMPING = frozenset({"Relu", "Clip"})
+
 _SATURATING = frozenset({"SOFTMAX", "LOGISTIC", "Softmax", "Sigmoid"})
 
 ROLES = {
@@ -103,9 +108,12 @@ def match(reference: Graph, other: Graph) -> Matching:
     wanted = [node for node in reference.nodes if is_layer(node) and _is_main(reference, node)]
     taken: dict[str, str] = {}
     for node in wanted:
-        here, there = reference.tensors[node.name], other.tensors.get(node.name)
-        if there and here.named and there.named and there.storage is None and _same_shape(here.shape, there.shape):
-            taken[node.name] = node.name
+        here = reference.tensors[node.name]
+        for name in (node.name, f"{node.name}{_QUANTIZED}"):
+            there = other.tensors.get(name)
+            if there and here.named and there.named and there.storage is None and _same_shape(here.shape, there.shape):
+                taken[_computed_by(reference, other, node, name)] = name
+                break
     by_name, used = frozenset(taken), set(taken.values())
     left = [node for node in wanted if node.name not in taken]
     offered = [each for each in other.nodes if is_layer(each) and _is_main(other, each) and each.name not in used]
@@ -150,6 +158,19 @@ def _is_constant(graph: Graph, name: str) -> bool:
     return graph.is_constant(name) or (moved and writer is not None and _is_constant(graph, writer.inputs[0]))
 
 
+def _computed_by(reference: Graph, other: Graph, node: Node, name: str) -> str:
+    """Return the layer whose result the tensor `name` of `other` holds: `node`, or the Relu or Clip behind it.
+
+    Integers from a zero point on hold no value below it, so that a quantizer leaves such a node out.
+    """
+    while name != node.name and len(behind := reference.readers.get(node.name, [])) == 1:
+        after = behind[0][0]
+        if after.op not in _CLAMPING or any(each.op == after.op for each, _ in other.readers.get(name, [])):
+            break
+        node = after
+    return node.name
+
+
 def match_constants(reference: Graph, other: Graph, matching: Matching) -> Iterator[tuple[str, str, str]]:
     """Yield float constants of `reference`, the same ones in `other` and the layer that reads them."""
     there = {node.name: node for node in other.nodes}
@@ -166,7 +187,7 @@ def match_constants(reference: Graph, other: Graph, matching: Matching) -> Itera
             if tensor is None or tensor.storage is None or not tensor.dtype.startswith("float") or constant in seen:
                 continue
             seen.add(constant)
-            found = next((one for one in (constant, f"{constant}_quantized") if other.is_constant(one)), "")
+            found = next((one for one in (constant, f"{constant}{_QUANTIZED}") if other.is_constant(one)), "")
             home = homes.get(node.name)
             if not (found and tensor.named):
                 same = home is not None and _form(home.op) == _form(node.op) and position < len(home.inputs)

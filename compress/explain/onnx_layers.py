@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compress.errors import CompressError
 from compress.explain.litert_layers import weighted_layers
+from compress.quantization.onnx_kept_float import keep_float
 from compress.quantization.onnx_names import pin_bytes, prepare_own
 from compress.quantization.onnxruntime import with_flat_biases
 from compress.runtime.onnx_graph import read_graph
@@ -97,7 +98,9 @@ class ONNXLayers:
         else:
             options = {"nodes_to_quantize": only, "nodes_to_exclude": kept}
             quantize_dynamic(self._prepared, path, weight_type=QuantType.QInt8, per_channel=True, **options)
-        return pin_bytes(onnx.load(path))
+        written = onnx.load(path)
+        keep_float(written)
+        return pin_bytes(written)
 
 
 class _Runs:

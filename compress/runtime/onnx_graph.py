@@ -22,9 +22,12 @@ def read_graph(content: bytes) -> Graph:
     inferred = shape_inference.infer_shapes(standing_in(model))
     packed = packed_constants(held_nodes, held)
     tensors: dict[str, GraphTensor] = {}
-    nodes = []
+    nodes: list[Node] = []
     for graph in graphs(inferred.graph):
-        for value in (*graph.input, *graph.output, *graph.value_info):
+        there = {name for node in graph.node for name in (*node.input, *node.output)}
+        # a quantizer leaves shapes of values that it has replaced
+        shown = [value for value in graph.value_info if value.name in there]
+        for value in (*graph.input, *graph.output, *shown):
             tensors[value.name] = _tensor(value)
     for graph in graphs(model.graph):
         nodes += [Node(node.output[0], _op(node), tuple(node.input), tuple(node.output)) for node in graph.node]

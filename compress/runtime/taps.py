@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from compress.errors import DataError, ModelFileError
 from compress.runtime.graph import Graph
 from compress.runtime.litert import dequantize, quantize
-from compress.runtime.onnx_file import parse
+from compress.runtime.onnx_codes import scale_and_zero_point
+from compress.runtime.onnx_file import constants, parse
 from compress.runtime.session import prepare, read_graph
 
 
@@ -78,7 +79,7 @@ class _LiteRTTaps:
 class _ONNXTaps:
     def __init__(self, content: bytes, graph: Graph, names: Sequence[str], *, inside: bool) -> None:
         import onnxruntime
-        from onnx import helper
+        from onnx import helper, numpy_helper
 
         model = parse(content)
         there = {value.name for value in model.graph.output}
@@ -97,6 +98,12 @@ class _ONNXTaps:
             raise ModelFileError(f"ONNX Runtime cannot load the .onnx file: {error}") from error
         self._names = list(names)
         self._inputs = [(name, np.dtype(graph.dtype(name) or "float32")) for name in graph.inputs]
+        held, _ = constants(model)
+        self._codes: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+        for name in names:
+            if (ends := scale_and_zero_point(graph, name)) is not None:
+                scale, zero = (numpy_helper.to_array(held[end]) for end in ends)
+                self._codes[name] = scale, zero
 
     def run(self, feeds: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
         given = {name: np.asarray(x, dtype) for (name, dtype), x in zip(self._inputs, feeds, strict=True)}
@@ -104,4 +111,10 @@ class _ONNXTaps:
             found = self._session.run(self._names, given)
         except Exception as error:  # as above
             raise DataError(f"ONNX Runtime cannot run these samples: {error}") from error
-        return [np.asarray(each, np.float32) for each in found]
+        return [self._values(name, each) for name, each in zip(self._names, found, strict=True)]
+
+    def _values(self, name: str, found: NDArray[Any]) -> NDArray[np.float32]:
+        if name in self._codes and found.dtype.kind in "iu":
+            scale, zero = self._codes[name]
+            return ((found.astype(np.float32) - zero.astype(np.float32)) * scale).astype(np.float32)
+        return np.asarray(found, np.float32)
