@@ -52,8 +52,9 @@ def told(report_table: Callable[..., PrintedTable], compressed: Callable[[str, s
 
 
 def above(metric: str) -> Bound:
-    least = {"bleu": 0.05, "nist": 0.2, "meteor": 0.05, "rouge_l": 0.05, "cider": 0.2}[metric]
-    return at_least(least, why="the base keeps to the wordings it knows; 0 if adapters are not trained, or not merged")
+    least = {"bleu": 0.3, "nist": 1.5, "meteor": 0.1, "rouge_l": 0.2, "cider": 2}[metric]
+    why = "half of what rank 4 gained (0.6, 3.5, 0.24, 0.44, 7); 0 if adapters are not trained, or not merged"
+    return at_least(least, why=why)
 
 
 @claim("saxena2024/table-XIV", above, kind="trend")
