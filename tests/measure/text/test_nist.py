@@ -37,6 +37,11 @@ def test_of_several_references_any_may_have_the_n_gram_and_their_mean_length_cou
     assert brevity == pytest.approx(0.5)
 
 
+def test_an_n_gram_counts_as_often_as_one_reference_has_it():
+    # of four reference words "a" is two, 1 bit; only one of the two "a" is right
+    assert corpus_nist(Corpus(["a a"], [["a b", "a c"]])) == pytest.approx(1 / 2)
+
+
 def test_the_worked_example_of_nltk_is_met_with_one_reference():
     hypothesis = "It is a guide to action which ensures that the military always obeys the commands of the party"
     reference = "It is a guide to action that ensures that the military will forever heed Party commands"

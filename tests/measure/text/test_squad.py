@@ -34,6 +34,7 @@ def test_answers_are_normalized_in_the_scripts_order(text, expected):
     [
         ("Denver Broncos", ["the Denver Broncos!"], 1, 1),
         ("the Carolina Panthers of the NFL", ["Carolina Panthers"], 2 * (2 / 4) * 1 / (2 / 4 + 1), 0),
+        ("gold gold", ["gold gold gold"], 4 / 5, 0),
         ("gold gold", ["gold"], 2 / 3, 0),  # a word counts as often as both have it
         ("Paris", ["London", "Paris, France"], 2 / 3, 0),
         ("Rome", ["London", "rome."], 1, 1),
