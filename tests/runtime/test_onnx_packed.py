@@ -67,6 +67,7 @@ def test_every_level_of_nf4_is_the_runtimes():
     content = table_of_levels({"codes": codes[0::2] << 4 | codes[1::2], "scales": scales})
     values = weight_readers(content)["codes"]()
     assert np.array_equal(np.unique(values), NF4)
+    assert {part.name: part.zeros for part in read_parts(content)}["codes"] == HEIGHT * WIDTH // 16
     assert np.allclose(values, by_the_runtime(content), atol=1e-6)
 
 
