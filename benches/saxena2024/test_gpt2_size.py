@@ -1,0 +1,41 @@
+"""Saxena et al. 2024, III-A, on GPT-2 small: what dynamic range makes of a model whose embedding is also its last layer.
+
+Table XIII has no size and table XIV prints 935 Mb, which is more than weights alone (S17, S18): the ratio is derived.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from compress.claims.bound import about, between
+from compress.claims.claim import claim
+from fixtures.published_sizes import gpt2, parameters
+
+pytestmark = pytest.mark.scale("paper")
+
+WEIGHTS = gpt2()
+TABLE = next(weight.elements for weight in WEIGHTS if weight.name == "token_embedding")
+
+
+@claim(
+    "saxena2024/III-A/dynamic-range-size",
+    about(4 * parameters(WEIGHTS), within_fraction=0.01, why="bytes of 124,439,808 float32, the tied table stored once"),
+    kind="theorem",
+)
+@pytest.mark.parametrize("subject", ["gpt2"])
+def test_gpt2_stores_its_tied_table_once(subject, compressed):
+    return compressed(subject, "float32").raw_bytes
+
+
+@claim(
+    "saxena2024/III-A/dynamic-range-size",
+    between(
+        0.98 * 4 * parameters(WEIGHTS) / (parameters(WEIGHTS) + TABLE),
+        1.01 * 4 * parameters(WEIGHTS) / (parameters(WEIGHTS) + TABLE),
+        why="4 x 124.4 / (124.4 + 38.6): looked up and multiplied by, the table has two int8 copies; 4.0 if it had one",
+    ),
+    kind="theorem",
+)
+@pytest.mark.parametrize("subject", ["gpt2"])
+def test_dynamic_range_makes_gpt2_three_times_smaller_and_not_four(subject, compressed):
+    return compressed(subject, "dynamic_range").size_ratio
