@@ -55,6 +55,24 @@ def test_the_scale_of_the_hessian_does_not_matter(seed, factor):
 
 
 @settings(max_examples=20)
+@given(SEEDS, st.sampled_from([8, 16, 48]))
+def test_codes_are_those_of_the_surgeon_that_inverts_the_hessian_of_what_is_left(seed, block):
+    """Optimal brain quantization in a fixed order (Frantar et al. 2022, equation 2), with nothing done in blocks."""
+    rows, inputs = correlated(seed, width=48)
+    hessian = inputs.T @ inputs
+    scales = np.repeat(np.abs(rows).max(axis=1, keepdims=True) / 7, 48 // block, axis=1).astype(np.float32)
+    left, expected = rows.astype(np.float64), np.zeros(rows.shape, np.uint8)
+    damped = hessian + 0.01 * np.mean(np.diag(hessian)) * np.eye(48)
+    for column in range(48):
+        inverse = np.linalg.inv(damped[column:, column:])
+        expected[:, column] = np.clip(np.floor(left[:, column] / scales[:, 0] + 8.5), 0, 15)
+        error = left[:, column] - (expected[:, column] - 8.0) * scales[:, 0]
+        left[:, column:] -= np.outer(error / inverse[0, 0], inverse[0])
+    codes, _ = gptq(rows, hessian, block, given=scales)
+    assert (codes != expected).mean() < 0.01  # a rounding that the last bit decides, and what follows from it
+
+
+@settings(max_examples=20)
 @given(SEEDS)
 def test_the_factor_is_that_of_the_damped_inverse(seed):
     _, inputs = correlated(seed, width=24)

@@ -70,6 +70,14 @@ def test_every_level_of_nf4_is_the_runtimes():
     assert np.allclose(values, by_the_runtime(content), atol=1e-6)
 
 
+def test_zeros_of_nf4_are_counted():
+    codes = np.full(HEIGHT * WIDTH // 2, 0x77, np.uint8)
+    codes[:10] = 0x87  # the level above zero, and zero
+    content = table_of_levels({"codes": codes, "scales": np.ones(HEIGHT * WIDTH // BLOCK, np.float32)})
+    assert {part.name: part.zeros for part in read_parts(content)}["codes"] == HEIGHT * WIDTH - 10
+    assert np.count_nonzero(weight_readers(content)["codes"]() == 0) == HEIGHT * WIDTH - 10
+
+
 @pytest.mark.parametrize("points", [False, True])
 def test_parts_tell_codes_from_scales_and_zero_points(points):
     content = product(points=points)
