@@ -23,11 +23,7 @@ XLM_R = {(3072, 12): 278_045_186, (2048, 8): 249_712_130, (1024, 6): 226_102_274
 """Parameters of Table XI's rows (S14)."""
 
 BERT_SMALL = {(512, 4): 2, (128, 2): 2, (64, 2): 2, (256, 1): 1, (64, 1): 1}
-<<<<<<< HEAD
-"""Neurons and heads of Table XII's rows, and the heads of 64 that their sizes fit: the first has two, not 4 (S16)."""
-=======
 """Neurons and heads of Table XII's rows -> the heads of 64 that their sizes fit: of the first two, not four (S16)."""
->>>>>>> r6-encoder
 
 
 def printed(table: str) -> dict[tuple[int, ...], tuple[object, ...]]:
