@@ -116,5 +116,6 @@ class _ONNXTaps:
     def _values(self, name: str, found: NDArray[Any]) -> NDArray[np.float32]:
         if name in self._codes and found.dtype.kind in "iu":
             scale, zero = self._codes[name]
-            return np.asarray((found.astype(np.float32) - zero.astype(np.float32)) * scale, np.float32)
+            values: NDArray[np.float32] = (found.astype(np.float32) - zero.astype(np.float32)) * np.float32(scale)
+            return values
         return np.asarray(found, np.float32)

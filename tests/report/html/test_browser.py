@@ -16,6 +16,7 @@ SHOWN = "return [...document.querySelectorAll('.claims tr[data-verdict]')].filte
 def browser():
     driver = chromium.start()
     driver.set_page_load_timeout(120)
+    driver.set_script_timeout(120)
     yield driver
     driver.quit()
 
