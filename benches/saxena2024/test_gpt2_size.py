@@ -19,7 +19,9 @@ TABLE = next(weight.elements for weight in WEIGHTS if weight.name == "token_embe
 
 @claim(
     "saxena2024/III-A/dynamic-range-size",
-    about(4 * parameters(WEIGHTS), within_fraction=0.01, why="bytes of 124,439,808 float32, the tied table stored once"),
+    about(
+        4 * parameters(WEIGHTS), within_fraction=0.01, why="bytes of 124,439,808 float32, the tied table stored once"
+    ),
     kind="theorem",
 )
 @pytest.mark.parametrize("subject", ["gpt2"])
