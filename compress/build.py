@@ -53,7 +53,16 @@ _REMEDY = "free some space, or name another folder in COMPRESS_CACHE_DIR"
 _CALLED = {"tfmot": ("pruning",), "lowrank": ("quantization",)}
 """What steps of a package call that does not lie beside them: other packages of steps."""
 
-_SHARED = ("step.py", "subject.py", "model_file.py", "training.py", "curve.py", "distillation.py")
+_SHARED = (
+    "step.py",
+    "subject.py",
+    "model_file.py",
+    "records.py",
+    "ends.py",
+    "training.py",
+    "curve.py",
+    "distillation.py",
+)
 """What every step may call."""
 
 
