@@ -1,4 +1,4 @@
-"""Saxena et al. 2024, III-A, on GPT-2 small: dynamic range where the embedding is also the last layer.
+"""Saxena et al. 2024, III-A, on GPT-2 small: what dynamic range makes of a model whose embedding is its last layer too.
 
 Table XIII has no size and table XIV prints 935 Mb, which is more than weights alone (S17, S18): the ratio is derived.
 """
