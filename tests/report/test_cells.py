@@ -32,7 +32,7 @@ def test_a_subject_without_classes_is_shown_by_its_score_and_what_of_it_was_lost
     place = 1 + cells.COLUMNS.index("right")
     shown, lost = cells.row(rounded)[place : place + 2]
     assert float(shown) == pytest.approx(score, rel=1e-2)
-    assert float(lost) == pytest.approx(before - score, abs=0.06 * abs(before - score) + 2e-3)
+    assert float(lost) == pytest.approx(float(before - score), abs=float(0.06 * abs(before - score)) + 2e-3)
     assert cells.row(plain)[place + 1] == ""
     assert cells.scored([rounded]) == len(rounded.measurement.scores.values) == len(rounded.measurement.outputs)
 
