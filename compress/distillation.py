@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.ends import keras_inputs
+from compress.records import fields
+
 if TYPE_CHECKING:
     import keras
 
@@ -21,11 +24,11 @@ TEMPERATURE = 3.0
 _LEAST = 1e-7
 
 
-def soft_targets(teacher: keras.Model, inputs: NDArray[np.float32], *, from_logits: bool) -> NDArray[np.float32]:
+def soft_targets(teacher: keras.Model, inputs: NDArray[Any], *, from_logits: bool) -> NDArray[np.float32]:
     """Return the classifier `teacher`'s softened probabilities for `inputs`: ``(8000, 32, 32, 3) -> (8000, 10)``."""
     import tensorflow as tf
 
-    outputs = teacher.predict(inputs, batch_size=500, verbose=0)
+    outputs = teacher.predict(keras_inputs(teacher, fields(inputs)), batch_size=500, verbose=0)
     softened: NDArray[np.float32] = tf.nn.softmax(_logits(outputs, from_logits=from_logits) / TEMPERATURE).numpy()
     return softened
 

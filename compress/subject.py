@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +28,17 @@ class Dataset:
     Shapes by example: ``train_x (2000, 28, 28, 1)`` float32, ``train_y (2000,)`` int64, and the same for
     ``evaluation_x`` and ``evaluation_y``. Training samples may be trained on and calibrated with; evaluation samples
     are only ever scored. Samples without a label have `UNLABELLED`: such a model can be compared with itself only.
+    Samples of a model with several inputs are records (`compress.records`). Labels of one that continues texts are each
+    place's next token, ``(n, 64)``, `UNLABELLED` where none is to be learnt.
 
     Raises `DataError` when inputs and labels differ in length, or either half is empty.
     """
 
     name: str
-    train_x: NDArray[np.float32]
-    train_y: NDArray[np.int64]
-    evaluation_x: NDArray[np.float32]
-    evaluation_y: NDArray[np.int64]
+    train_x: NDArray[Any]
+    train_y: NDArray[Any]
+    evaluation_x: NDArray[Any]
+    evaluation_y: NDArray[Any]
 
     def __post_init__(self) -> None:
         for half in ("train", "evaluation"):
@@ -51,7 +53,7 @@ class Dataset:
         """Whether any evaluation sample has a label."""
         return self.evaluation_y.dtype.kind not in "iu" or bool((self.evaluation_y != UNLABELLED).any())
 
-    def calibration(self, samples: int = 100, seed: int = 0) -> NDArray[np.float32]:
+    def calibration(self, samples: int = 100, seed: int = 0) -> NDArray[Any]:
         """Return `samples` training inputs drawn without replacement, (samples, ...); never an evaluation input.
 
         100 is what Saxena et al. 2024 (III-A) calibrate with. Raises `DataError` when the training half is smaller.
@@ -97,5 +99,5 @@ class Subject:
     parameters: int
     training: Training = Training()
     task: str = "classification"
-    score: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]] | None = None
+    score: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float32]] | None = None
     absent: Callable[[], str] | None = None

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from compress.curve import record_epoch
 from compress.distillation import distillation_loss, soft_targets
+from compress.ends import keras_inputs
 from compress.errors import DataError, RecipeError
+from compress.records import fields
+from compress.subject import UNLABELLED
 
 if TYPE_CHECKING:
     import keras
@@ -210,7 +213,7 @@ def retrain(
     check_labels(data, model)
     generator = np.random.default_rng(seed)
     _seed_random_layers(model, generator)
-    inputs = tf.constant(data.train_x)
+    inputs = {name: tf.constant(array) for name, array in fields(data.train_x).items()}
     targets, loss_of = objective(teacher, data, training, keras.losses.SparseCategoricalCrossentropy)
     labels = tf.constant(targets)
     variables = model.trainable_variables
@@ -223,9 +226,12 @@ def retrain(
     optimizer = keras.optimizers.Adam(rate)
     optimizer.build(variables)
 
+    def call(given: dict[str, Any]) -> Any:
+        return model(keras_inputs(model, given), training=True)
+
     def gradients(batch: Any) -> Any:
         with tf.GradientTape() as tape:
-            outputs = model(tf.gather(inputs, batch), training=True)
+            outputs = call({name: tf.gather(array, batch) for name, array in inputs.items()})
             loss = loss_of(tf.gather(labels, batch), outputs) + sum(model.losses)
         return loss, tape.gradient(loss, variables)
 
@@ -272,16 +278,31 @@ def objective(
 ) -> tuple[NDArray[Any], Callable[[Any, Any], Any]]:
     """Return what a model learns of each training sample, and its loss: labels, or the answers of `teacher`."""
     from_logits = outputs_logits(teacher)
+    if data.train_y.ndim > 1:
+        if training.targets != "labels" or not from_logits:
+            raise RecipeError(f"{teacher.name} continues texts: it is trained by labels (targets=labels), on logits")
+        return data.train_y, next_token_loss
     if training.targets == "labels":
         return data.train_y, loss_of_labels(from_logits=from_logits)
     return soft_targets(teacher, data.train_x, from_logits=from_logits), distillation_loss(from_logits=from_logits)
+
+
+def next_token_loss(labels: Any, logits: Any) -> Any:
+    """Return the mean cross-entropy of ``logits (n, 64, vocabulary)`` where ``labels (n, 64)`` name a token."""
+    import tensorflow as tf
+
+    told = labels != UNLABELLED
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.where(told, labels, 0), logits)
+    weights = tf.cast(told, loss.dtype)
+    return tf.reduce_sum(loss * weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
 
 
 def check_labels(data: Dataset, model: Any) -> None:
     """Raise `DataError` unless every training label has an output of `model`, of either Keras."""
     if not data.is_labelled:
         raise DataError(f"data set {data.name!r} has no labels, and training needs them; add y to the data")
-    low, high, classes = data.train_y.min(), data.train_y.max(), model.outputs[0].shape[-1]
+    told = data.train_y if data.train_y.ndim == 1 else data.train_y[data.train_y != UNLABELLED]
+    low, high, classes = told.min(), told.max(), model.outputs[0].shape[-1]
     if low < 0 or high >= classes:
         raise DataError(
             f"data set {data.name!r}: labels {low}..{high} do not fit the {classes} outputs of {model.name}"

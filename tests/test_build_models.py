@@ -105,17 +105,13 @@ SHARING = ("float32", "dynamic_range", "int8(2)", "int8(2, engine=ai_edge)", "fl
 
 @pytest.fixture
 def exports(monkeypatch):
-    """Return the list of the formats that Keras was made to export, in order."""
-    import keras
+    """Return the list of the formats that models were converted to, in order."""
+    from compress.quantization import litert, onnxruntime
 
     made = []
-    export = keras.Model.export
-
-    def counted(self, path, **options):
-        made.append(options["format"])
-        return export(self, path, **options)
-
-    monkeypatch.setattr(keras.Model, "export", counted)
+    traced, converted = litert._traced, onnxruntime._converted
+    monkeypatch.setattr(litert, "_traced", lambda model: made.append("tflite") or traced(model))
+    monkeypatch.setattr(onnxruntime, "_converted", lambda model: made.append("onnx") or converted(model))
     return made
 
 
@@ -127,7 +123,7 @@ def test_recipes_of_one_model_share_its_data_its_building_and_its_conversions(tm
     kept = Kept()
     shared = [build_artifact(Store(tmp_path / "shared"), subject, text, kept) for text in SHARING]
     assert made == ["data", "model"]
-    assert exports == ["tf_saved_model", "onnx"]
+    assert exports == ["tflite", "onnx"]
     alone = [build_artifact(Store(tmp_path / "alone"), SUBJECT, text) for text in reversed(SHARING)]
     assert len(exports) == 2 + len(SHARING)
     assert [one.sha256 for one in shared] == [one.sha256 for one in reversed(alone)]
@@ -137,7 +133,7 @@ def test_recipes_that_begin_alike_share_the_conversions_of_their_changed_model(t
     kept = Kept()
     for text in ("prune(0.5, epochs=0)", "float32", "prune(0.5, epochs=0) | dynamic_range"):
         build_artifact(Store(tmp_path), SUBJECT, text, kept)
-    assert exports == ["tf_saved_model", "tf_saved_model"]
+    assert exports == ["tflite", "tflite"]
 
 
 CLOCK = [0.0]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from compress.errors import DataError
 from compress.measure.classification import SQNR_CEILING_DB
+from compress.records import flat, shown
 
 PSNR_CEILING_DB = 100.0
 """Above this, outputs agree to float rounding. The ratio's peak is the range of all the reference's outputs."""
@@ -76,15 +77,25 @@ def cosine_similarity(outputs: NDArray[np.float32], reference: NDArray[np.float3
 def _rows(
     outputs: NDArray[np.float32], reference: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if outputs.shape != reference.shape or outputs.ndim == 0 or outputs.size == 0:
+    if (
+        outputs.shape != reference.shape
+        or outputs.dtype.names != reference.dtype.names
+        or outputs.ndim == 0
+        or outputs.size == 0
+    ):
         raise DataError(
-            f"outputs {outputs.shape} and the float32 file's {reference.shape} do not belong together: a compressed "
+            f"outputs {shown(outputs)} and the float32 file's {shown(reference)} do not belong together: a compressed "
             "model answers like the one it replaces"
         )
-    if not np.isfinite(reference).all():
+    answer, exact = flat(outputs), flat(reference)
+    if answer.shape != exact.shape:
+        raise DataError(
+            f"outputs {shown(outputs)} and the float32 file's {shown(reference)} do not belong together: a compressed "
+            "model answers like the one it replaces"
+        )
+    if not np.isfinite(exact).all():
         raise DataError("the float32 file answers with NaN or infinity, which nothing can be measured against")
-    n = len(outputs)
-    return outputs.reshape(n, -1).astype(np.float64), reference.reshape(n, -1).astype(np.float64)
+    return answer.astype(np.float64), exact.astype(np.float64)
 
 
 def _mse(answer: NDArray[np.float64], exact: NDArray[np.float64]) -> NDArray[np.float64]:

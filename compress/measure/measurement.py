@@ -36,7 +36,7 @@ class Measurement:
     values: dict[str, Value]
     outcomes: Outcomes | None = None
     scores: Scores | None = None
-    outputs: NDArray[np.float32] | None = None
+    outputs: NDArray[Any] | None = None
     latency_samples_s: tuple[float, ...] = ()
     versions: dict[str, str] | None = None
     pictures: Mapping[str, Picture] = field(default_factory=dict)
@@ -74,9 +74,9 @@ def measure_run(
     artifact: Artifact,
     inputs: Path,
     labels: NDArray[np.int64],
-    reference_outputs: NDArray[np.float32] | None,
+    reference_outputs: NDArray[Any] | None,
     *,
-    score_of: Callable[[NDArray[np.float32], NDArray[Any]], NDArray[np.float32]] | None = None,
+    score_of: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float32]] | None = None,
     task: str = "classification",
     deadline_s: float = 300.0,
 ) -> Measurement:

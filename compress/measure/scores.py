@@ -28,11 +28,15 @@ class Scores:
     def of(cls, values: NDArray[np.float32], labels: NDArray[np.generic], unit: str = "") -> Scores:
         """Return the scores of the samples with these labels, at the resolution they are stored in.
 
-        Raises `DataError` unless there is one finite score below 60,000 for each of the ``labels (n, ...)``.
+        Samples that are one question, such as the windows of a long text, may have one score together. Raises
+        `DataError` unless there are finite scores below 60,000, at most one for each of the ``labels (n, ...)``.
         """
         given = np.asarray(values, np.float64)
-        if given.shape != (len(labels),):
-            raise DataError(f"a subject's score gives one number a sample, ({len(labels)},), got shape {given.shape}")
+        if given.ndim != 1 or not 0 < len(given) <= len(labels):
+            raise DataError(
+                f"a subject's score gives one number a sample, ({len(labels)},), or a group of samples; got shape "
+                f"{given.shape}"
+            )
         if not (np.isfinite(given).all() and (np.abs(given) <= LARGEST).all()):
             raise DataError(f"a subject's scores must be finite and at most {LARGEST:,.0f}; scale them")
         content = np.ascontiguousarray(labels).tobytes() + repr((labels.shape, labels.dtype.kind)).encode()

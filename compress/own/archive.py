@@ -1,11 +1,14 @@
 """Data in an ``.npz`` file: ``x`` and, for labels, ``y``; or ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
 
-``x`` may be called like the model's input. What is called ``test`` is scored, and ``train`` calibrates and retrains.
+``x`` may be called like the model's input, and of a model with several each array is: ``token_ids`` and
+``padding_mask``, or ``token_ids_train``, ``token_ids_test`` and so on. What is called ``test`` is scored, and ``train``
+calibrates and retrains.
 Format: NumPy Enhancement Proposal 1 (Kern, 2007); nothing is unpickled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +17,18 @@ from numpy.typing import NDArray
 
 from compress.errors import DataError
 from compress.own.arrays import Arrays
+from compress.records import records
 
 _KEYS = "x (and y), or x_train and x_test (and y_train and y_test)"
 
 
-def read_archive(path: Path, input_name: str) -> Arrays:
+def read_archive(path: Path, input_names: Sequence[str]) -> Arrays:
     """Return the arrays of the file at `path`. Raises `DataError` that names it, what it holds, and what it should."""
     found = _members(path)
+    if len(input_names) > 1:
+        found = _as_records(path, found, input_names)
     halves = "x_train" in found and "x_test" in found
-    x = "x" if "x" in found else input_name
+    x = "x" if "x" in found else input_names[0]
     if not halves and x not in found:
         raise DataError(f"{path} holds {', '.join(found) or 'nothing'}; name its arrays {_KEYS}")
     if halves:
@@ -37,6 +43,25 @@ def read_archive(path: Path, input_name: str) -> Arrays:
         if labels is not None and (labels.ndim == 0 or len(labels) != len(samples)):
             raise DataError(f"{path}: {name} has {len(samples)} samples and labels of shape {labels.shape}")
     return arrays
+
+
+def _as_records(path: Path, found: dict[str, NDArray[Any]], names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return `found` with the arrays of several inputs as records ``x``, or ``x_train`` and ``x_test``."""
+    joined = {name: array for name, array in found.items() if name.split("_")[0] == "y"}
+    for ending in ("", "_train", "_test"):
+        own = {name: found[f"{name}{ending}"] for name in names if f"{name}{ending}" in found}
+        if len(own) == len(names):
+            try:
+                joined[f"x{ending}"] = records(own)
+            except DataError as error:
+                raise DataError(f"{path}: {error}") from error
+    if "x" in joined or {"x_train", "x_test"} <= joined.keys():
+        return joined
+    wanted = ", ".join(names)
+    raise DataError(
+        f"{path} holds {', '.join(found) or 'nothing'}, and the model takes {wanted}; name its arrays so (and y), or "
+        "the same with _train and _test"
+    )
 
 
 def _members(path: Path) -> dict[str, NDArray[Any]]:

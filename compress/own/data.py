@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from compress.errors import DataError
 from compress.own.arrays import Arrays
 from compress.own.signature import Signature
+from compress.records import are_records, fields, records
+from compress.runtime.signature import End
 from compress.subject import UNLABELLED, Dataset
 
 Scaling = Literal["auto", "none", "0..1", "-1..1", "caffe"]
@@ -101,9 +103,7 @@ def _load(own: OwnData, written: tuple[int, ...]) -> Dataset:
         ("train", arrays.x, arrays.y),
         ("evaluation", arrays.evaluation_x, arrays.evaluation_y),
     ):
-        x = _scaled(own, np.asarray(x))
-        _check(own, x, half)
-        halves[f"{half}_x"] = x.astype(own.signature.input.dtype)
+        halves[f"{half}_x"] = _fitted(own, x, half)
         halves[f"{half}_y"] = np.full(len(x), UNLABELLED) if y is None else _labels(own, y)
     kept = min(own.options.samples, len(halves["evaluation_x"]))
     if kept < len(halves["evaluation_x"]):
@@ -123,7 +123,7 @@ def read_arrays(spec: str, signature: Signature, options: DataOptions) -> Arrays
     if path.suffix == ".npz":
         from compress.own.archive import read_archive
 
-        return read_archive(path, signature.input.name)
+        return read_archive(path, [end.name for end in signature.inputs])
     if ":" in spec and not path.exists():
         from compress.own.function import call_function
 
@@ -147,8 +147,24 @@ def split(arrays: Arrays, options: DataOptions) -> Arrays:
     return Arrays(arrays.x[first], None if y is None else y[first], arrays.x[second], None if y is None else y[second])
 
 
-def _scaled(own: OwnData, x: NDArray[Any]) -> NDArray[Any]:
-    scaling, wants = own.options.scaling, np.dtype(own.signature.input.dtype)
+def _fitted(own: OwnData, x: NDArray[Any], half: str) -> NDArray[Any]:
+    """Return samples as the model takes them, in its types; records of a model with several inputs."""
+    inputs = own.signature.inputs
+    alone = len(inputs) == 1
+    given = fields(x, inputs[0].name)
+    if missing := [end.name for end in inputs if end.name not in given]:
+        has = ", ".join(given) if are_records(x) else "unnamed"
+        raise DataError(f"{own.spec}: the model takes {', '.join(missing)} too, and the {half} samples are {has}")
+    ready = {}
+    for end in inputs:
+        array = _scaled(own, given[end.name], end) if alone else given[end.name]
+        _check(own, array, end, half)
+        ready[end.name] = array.astype(end.dtype)
+    return ready[inputs[0].name] if alone else records(ready)
+
+
+def _scaled(own: OwnData, x: NDArray[Any], end: End) -> NDArray[Any]:
+    scaling, wants = own.options.scaling, np.dtype(end.dtype)
     if scaling == "auto":
         pixels = x.dtype == np.uint8 and wants.kind == "f"
         scaling = "0..1" if pixels and not own.signature.rescales_its_input else "none"
@@ -164,9 +180,8 @@ def _scaled(own: OwnData, x: NDArray[Any]) -> NDArray[Any]:
     return pixels_of / np.float32(255) if scaling == "0..1" else pixels_of / np.float32(127.5) - np.float32(1)
 
 
-def _check(own: OwnData, x: NDArray[Any], half: str) -> None:
-    wanted, found = own.signature.input, x.shape[1:]
-    shape = own.signature.sample_shape
+def _check(own: OwnData, x: NDArray[Any], wanted: End, half: str) -> None:
+    found, shape = x.shape[1:], wanted.shape[1:]
     shown = " x ".join("any" if size is None else str(size) for size in shape) or "a single number"
     if wanted.shape and (
         len(found) != len(shape) or any(size not in (None, got) for size, got in zip(shape, found, strict=True))

@@ -67,10 +67,13 @@ def _pictures(folder: Path) -> list[Path]:
 
 def _layout(folder: Path, signature: Signature, image_size: int | None) -> tuple[int, int, int, bool]:
     """Return height, width and channels of the model's pictures, and whether its channels come first."""
+    if signature.takes_records:
+        names = ", ".join(end.name for end in signature.inputs)
+        raise DataError(f"{folder}: the model takes {names}, which a folder of pictures has not; use .npz")
     shape = signature.sample_shape
     if len(shape) != 3 or not {shape[0], shape[-1]} & _MODES.keys():
         raise DataError(
-            f"{folder}: the model's input {signature.input.name!r} is {shape}, which is no picture; use .npz"
+            f"{folder}: the model's input {signature.inputs[0].name!r} is {shape}, which is no picture; use .npz"
         )
     first = shape[-1] not in _MODES
     height, width = shape[1:] if first else shape[:2]

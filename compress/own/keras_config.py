@@ -12,7 +12,7 @@ import json
 import math
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from compress.errors import ModelFileError
@@ -53,7 +53,8 @@ class KerasConfig:
         last = [by_name[name] for name in _linked(top.get("output_layers")) if name in by_name] or layers[-1:]
         given = top.get("build_input_shape") or self.config.get("build_config", {}).get("input_shape")
         inputs = tuple(_input_of(layer, given) for layer in first)
-        return inputs, tuple(_output_of(layer, layers) for layer in last)
+        outputs = tuple(_output_of(layer, layers) for layer in last)
+        return _keyed(inputs, top.get("input_layers")), _keyed(outputs, top.get("output_layers"))
 
 
 def read_keras_config(file: ModelFile) -> KerasConfig:
@@ -147,6 +148,13 @@ def _linked(links: Any) -> list[str]:
     if isinstance(links, list) and links and isinstance(links[0], str):
         return [links[0]]
     return [name for link in links for name in _linked(link)] if isinstance(links, list) else []
+
+
+def _keyed(ends: tuple[End, ...], links: Any) -> tuple[End, ...]:
+    """Return `ends` by the keys of a dictionary of links, if that is what they are."""
+    if not isinstance(links, dict) or len(links) != len(ends):
+        return ends
+    return tuple(replace(end, name=key) for key, end in zip(links, ends, strict=True))
 
 
 def _name(layer: dict[str, Any]) -> str:

@@ -102,7 +102,9 @@ def own_subject(
 
 def _are_classes(labels: NDArray[Any], signature: Signature) -> bool:
     """Return whether labels are classes of the model's: whole numbers, one a sample, within its row of outputs."""
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(signature.output.shape) not in (0, 2):
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        return False
+    if len(signature.outputs) > 1 or len(signature.outputs[0].shape) not in (0, 2):
         return False
     return signature.classes is None or (
         signature.classes > 1 and labels.min() >= 0 and labels.max() < signature.classes

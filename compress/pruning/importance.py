@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.ends import keras_inputs
 from compress.pruning.channel_groups import Channels
+from compress.records import fields
 from compress.training import check_labels, outputs_logits
 
 if TYPE_CHECKING:
@@ -104,7 +106,8 @@ def _taylor(model: keras.Model, channels: Channels, data: Dataset, seed: int) ->
     totals = [np.zeros(len(channels.fixed)), np.zeros(len(channels.fixed))]
     for start in range(0, min(len(order), TAYLOR_BATCHES * TAYLOR_BATCH_SIZE), TAYLOR_BATCH_SIZE):
         batch = order[start : start + TAYLOR_BATCH_SIZE]
-        found = products(tf.constant(data.train_x[batch]), tf.constant(data.train_y[batch]))
+        given = {name: tf.constant(array) for name, array in fields(data.train_x[batch]).items()}
+        found = products(keras_inputs(model, given), tf.constant(data.train_y[batch]))
         for total, names in zip(totals, ((*_FILTERS, "bias"), ("gamma", "beta")), strict=True):
             for change in _by_layer(channels, found, names).values():
                 total += change**2

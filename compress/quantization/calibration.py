@@ -5,10 +5,13 @@ Percentile ranges after Wu et al. 2020, "Integer Quantization for Deep Learning 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from compress.errors import RecipeError
+from compress.records import are_records
 
 if TYPE_CHECKING:
     from compress.subject import Dataset
@@ -30,13 +33,15 @@ _UNSCALED = 255
 """Largest value of a pixel that nobody divided."""
 
 
-def calibration_inputs(data: Dataset, inputs: Inputs, samples: int, seed: int) -> NDArray[np.float32]:
+def calibration_inputs(data: Dataset, inputs: Inputs, samples: int, seed: int) -> NDArray[Any]:
     """Return what to calibrate with, (samples, ...): ``(100, 28, 28, 1)``, float32.
 
     ``training`` is training samples. ``noise`` is uniform over the range that the training samples span, shaped as
     they are. ``unscaled`` is a mistake to measure: training samples times 255, pixels of 0...255 for a model that
     takes 0...1. Raises `DataError` when there are fewer training samples.
     """
+    if inputs != "training" and are_records(data.train_x):
+        raise RecipeError(f"int8(inputs={inputs}) is for a model with one input; {data.name} has several")
     if inputs == "noise":
         low, high = data.train_x.min(), data.train_x.max()
         shape = (samples, *data.train_x.shape[1:])

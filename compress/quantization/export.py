@@ -7,9 +7,8 @@ integer int8 calibrated on 100 training samples, and int8 weights with int16 act
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
-import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import RecipeError
@@ -174,7 +173,7 @@ def _write(
     runtime: str,
     engine: Engine = "converter",
     granularity: Granularity = "channel",
-    calibration: NDArray[np.float32] | None = None,
+    calibration: NDArray[Any] | None = None,
     ranges: Ranges = "min_max",
 ) -> bytes:
     """Return the file of `model` at `precision` from the adapter of `runtime`."""

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from compress.ends import keras_inputs
 from compress.quantization.quiet import quiet_conversion
+from compress.records import fields, flat
 
 if TYPE_CHECKING:
     import keras
@@ -63,10 +65,10 @@ def _with_adam_slots(model: keras.Model, data: Dataset, seed: int) -> keras.Mode
     weights = model.get_weights()
     copy = keras.models.clone_model(model)
     copy.set_weights(weights)
-    samples = min(_batch(data.train_x.shape[1:]), len(data.train_x))
+    samples = min(_batch(flat(data.train_x[:1]).shape[1:]), len(data.train_x))
     chosen = np.random.default_rng(seed).choice(len(data.train_x), samples, replace=False)
     with tf.GradientTape() as tape:
-        logits = copy(data.train_x[chosen], training=False)
+        logits = copy(keras_inputs(copy, fields(data.train_x[chosen])), training=False)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(data.train_y[chosen], logits)
     optimizer = keras.optimizers.Adam()
     optimizer.apply(tape.gradient(loss, copy.trainable_variables), copy.trainable_variables)

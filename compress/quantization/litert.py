@@ -1,27 +1,27 @@
 """Write LiteRT files: the TensorFlow converter and ai-edge-quantizer behind one function.
 
-Both engines start from the same SavedModel with batch size 1, which spares a flattening model its run-time shape
-arithmetic; files of a model that share `Conversions` share it. What they write is rewritten without names, so that the
+Both engines start from the same function of one sample, which spares a flattening model its run-time shape arithmetic;
+files of a model that share `Conversions` share it. What they write is rewritten without names, so that the
 same model gives the same bytes in any process.
-Saved-model route and options: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization.
+Options: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization.
 """
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.ends import INPUT_NAME
 from compress.errors import CompressError
 from compress.model_file import ModelFile
 from compress.quantization.calibration import BINS, percentile_range
 from compress.quantization.conversion import Conversions, conversions_of
 from compress.quantization.quiet import quiet_conversion
-from compress.quantization.signature import INPUT_NAME, single_input
+from compress.quantization.signature import Serving, serving
 from compress.quantization.tflite_names import with_signature, without_names
+from compress.records import fields
 
 if TYPE_CHECKING:
     import keras
@@ -36,7 +36,7 @@ def write_litert(
     *,
     engine: Engine = "converter",
     granularity: Granularity = "channel",
-    calibration: NDArray[np.float32] | None = None,
+    calibration: NDArray[Any] | None = None,
     ranges: Ranges = "min_max",
 ) -> bytes:
     """Return the content of a .tflite file that holds `model` at `precision`.
@@ -67,21 +67,22 @@ def _float32(model: keras.Model | ModelFile, conversions: Conversions) -> bytes:
     return _convert(model, conversions, "float32", "channel", None)
 
 
-def _saved_model(model: keras.Model | ModelFile) -> dict[str, bytes]:
-    """Return the files of a SavedModel by their paths in its folder: kept so, none is left behind by a crash."""
-    with tempfile.TemporaryDirectory() as folder:
-        if isinstance(model, ModelFile):
-            from compress.quantization.saved_model import write_saved_model
+def _traced(model: keras.Model | ModelFile) -> tuple[Any, Serving]:
+    """Return the model as a concrete function of one sample, outputs in the order of their names, and what it serves.
 
-            write_saved_model(model, Path(folder))
-        else:
-            import keras
+    The converter freezes it as it is. By way of a SavedModel, which it writes and reads back for every file, the same
+    bytes take six times as long.
+    """
+    import tensorflow as tf
 
-            shape, dtype = single_input(model)
-            signature = [keras.InputSpec(shape=(1, *shape[1:]), dtype=dtype, name=INPUT_NAME)]
-            model.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
-        files = [path for path in Path(folder).rglob("*") if path.is_file()]
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    found = serving(model)
+    traced = tf.function(lambda *tensors: list(found.answer(*tensors).values()), input_signature=list(found.specs))
+    return traced.get_concrete_function(), found
+
+
+def _feed(sample: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return one sample as a batch of one, by the names of the inputs."""
+    return fields(sample[None], INPUT_NAME)
 
 
 def _convert(
@@ -89,43 +90,42 @@ def _convert(
     conversions: Conversions,
     precision: Precision,
     granularity: Granularity,
-    calibration: NDArray[np.float32] | None,
+    calibration: NDArray[Any] | None,
 ) -> bytes:
     import tensorflow as tf
 
-    _, dtype = single_input(model)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in conversions.once("saved_model", lambda: _saved_model(model)).items():
-            path = Path(folder) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        if precision != "float32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if precision == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        if precision in ("int8", "int16x8"):
-            samples = _needed(calibration, precision).astype(dtype)
-            converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
-            operations = tf.lite.OpsSet
-            whole, integer = {
-                "int8": (operations.TFLITE_BUILTINS_INT8, tf.int8),
-                "int16x8": (operations.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, tf.int16),
-            }[precision]
-            converter.target_spec.supported_ops = [whole]
-            if np.issubdtype(np.dtype(dtype), np.floating):
-                converter.inference_input_type = integer
-            converter.inference_output_type = integer
-        # public since TensorFlow 2.3 by this underscored name only
-        converter._experimental_disable_per_channel = granularity == "tensor"
-        return bytes(converter.convert())
+    function, found = conversions.once("function", lambda: _traced(model))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    inputs = found.ends.inputs
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision in ("int8", "int16x8"):
+        samples = _needed(calibration, precision)
+        converter.representative_dataset = lambda: (
+            [_feed(sample)[one.name].astype(one.dtype) for one in inputs] for sample in samples
+        )
+        operations = tf.lite.OpsSet
+        whole, integer = {
+            "int8": (operations.TFLITE_BUILTINS_INT8, tf.int8),
+            "int16x8": (operations.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, tf.int16),
+        }[precision]
+        converter.target_spec.supported_ops = [whole]
+        if all(np.issubdtype(np.dtype(one.dtype), np.floating) for one in inputs):
+            converter.inference_input_type = integer
+        converter.inference_output_type = integer
+    # public since TensorFlow 2.3 by this underscored name only
+    converter._experimental_disable_per_channel = granularity == "tensor"
+    names = [one.name for one in inputs]
+    return with_signature(bytes(converter.convert()), names, found.ends.outputs)
 
 
 def _ai_edge(
     content: bytes,
     precision: Precision,
     granularity: Granularity,
-    calibration: NDArray[np.float32] | None,
+    calibration: NDArray[Any] | None,
     ranges: Ranges,
 ) -> bytes:
     from ai_edge_quantizer import qtyping
@@ -155,7 +155,7 @@ def _ai_edge(
     return bytes(quantizer.quantize(found).quantized_model)
 
 
-def _extremes(content: bytes, recipe: Any, samples: NDArray[np.float32]) -> dict[str, Any]:
+def _extremes(content: bytes, recipe: Any, samples: NDArray[Any]) -> dict[str, Any]:
     """Return each tensor's smallest and largest value over `samples`.
 
     The engine's own `calibrate` averages the samples' extremes, which clips whatever is above average: the largest
@@ -168,12 +168,12 @@ def _extremes(content: bytes, recipe: Any, samples: NDArray[np.float32]) -> dict
     manager = RecipeManager()
     manager.load_quantization_recipe(recipe)
     calibrator = Calibrator(content, num_threads=1, qsv_update_func=min_max_update)
-    calibrator.calibrate({"serving_default": [{INPUT_NAME: sample[None]} for sample in samples]}, manager)
+    calibrator.calibrate({"serving_default": [_feed(sample) for sample in samples]}, manager)
     ranges: dict[str, Any] = calibrator.get_model_qsvs()
     return ranges
 
 
-def _percentiles(content: bytes, extremes: dict[str, Any], samples: NDArray[np.float32]) -> dict[str, Any]:
+def _percentiles(content: bytes, extremes: dict[str, Any], samples: NDArray[Any]) -> dict[str, Any]:
     """Return `extremes` narrowed to the middle values of each tensor over `samples`, which are run once more.
 
     The engine's own update of ranges sees no values, only each sample's extremes.
@@ -182,7 +182,7 @@ def _percentiles(content: bytes, extremes: dict[str, Any], samples: NDArray[np.f
 
     interpreter = Interpreter(model_content=content, experimental_preserve_all_tensors=True, num_threads=1)
     interpreter.allocate_tensors()
-    (place,) = (entry["index"] for entry in interpreter.get_input_details())
+    run = interpreter.get_signature_runner("serving_default")
     places = {entry["name"]: entry["index"] for entry in interpreter.get_tensor_details() if entry["name"] in extremes}
     # as float64, in which even the outputs of a softmax that hardly differ span 2,048 bins
     ends = {
@@ -190,8 +190,7 @@ def _percentiles(content: bytes, extremes: dict[str, Any], samples: NDArray[np.f
     }
     counts = {name: np.zeros(BINS, np.int64) for name in places}
     for sample in samples:
-        interpreter.set_tensor(place, sample[None])
-        interpreter.invoke()
+        run(**_feed(sample))
         for name, index in places.items():
             counts[name] += np.histogram(interpreter.get_tensor(index), BINS, ends[name])[0]
     narrowed = {}
@@ -224,7 +223,7 @@ def _check_clips(content: bytes) -> None:
                 )
 
 
-def _needed(calibration: NDArray[np.float32] | None, precision: str) -> NDArray[np.float32]:
+def _needed(calibration: NDArray[Any] | None, precision: str) -> NDArray[Any]:
     if calibration is None:
         raise CompressError(f"{precision} needs calibration samples; pass training inputs")
     return calibration

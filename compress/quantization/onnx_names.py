@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from compress.quantization.signature import INPUT_NAME, OUTPUT_NAME
+from compress.ends import INPUT_NAME, OUTPUT_NAME, names_of
 
 _ROLES = {"Conv": {1: "weights", 2: "bias"}, "Gemm": {1: "weights", 2: "bias"}, "MatMul": {1: "weights"}}
 
@@ -27,14 +27,17 @@ def graphs_of(graph: Any) -> Iterator[Any]:
 def name_by_place(proto: Any) -> Any:
     """Return a copy of the model with every value named by the node that makes or first reads it.
 
-    ``Conv_1`` is what node 1 writes, ``Conv_1.weights`` a constant it reads; the graph's ends are ``input`` and
-    ``output``. Nodes get their output's name, which ONNX Runtime's quantizers need.
+    ``Conv_1`` is what node 1 writes, ``Conv_1.weights`` a constant it reads; the graph's one input is ``input``, its
+    one output ``output``, and several keep their names. Nodes get their output's name, which ONNX Runtime's quantizers
+    need.
     """
     renamed = type(proto)()
     renamed.CopyFrom(proto)
     names = {"": ""}
     graph = renamed.graph
-    names[graph.input[0].name], names[graph.output[0].name] = INPUT_NAME, OUTPUT_NAME
+    for ends, alone in ((graph.input, INPUT_NAME), (graph.output, OUTPUT_NAME)):
+        given = [end.name for end in ends]
+        names |= dict(zip(given, names_of(given, alone), strict=True))
     number = 0
     for inner in graphs_of(graph):
         constants = {tensor.name for tensor in inner.initializer}
@@ -79,10 +82,62 @@ def prepare_own(proto: Any) -> Any:
     inputs = [value for value in graph.input if value.name not in constants]
     del graph.input[:]
     graph.input.extend(inputs)
-    batch = graph.input[0].type.tensor_type.shape.dim[:1]
-    for size in batch:
-        size.dim_value = 1  # and so no symbol
+    for value in graph.input:
+        for size in value.type.tensor_type.shape.dim[:1]:
+            size.dim_value = 1  # and so no symbol
     return ready
+
+
+def sort_from_outputs(proto: Any) -> None:
+    """Put each node right before the first that needs it, from the outputs on, in place.
+
+    tf2onnx sorts by names that differ between two exports of one model, as soon as a graph has several ends.
+    """
+    graph = proto.graph
+    graph.output.sort(key=lambda value: value.name)
+    maker = {name: place for place, node in enumerate(graph.node) for name in node.output}
+    order: dict[int, None] = {}
+    waiting = [maker[value.name] for value in reversed(graph.output) if value.name in maker]
+    while waiting:
+        place = waiting[-1]
+        needed = [maker[name] for name in _reads(graph.node[place]) if name in maker]
+        missing = [one for one in needed if one not in order]
+        if missing:
+            waiting += reversed(missing)
+        else:
+            order.setdefault(waiting.pop())
+    nodes = [graph.node[place] for place in order]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _reads(node: Any) -> Iterator[str]:
+    """Yield what a node reads, and what the graphs inside its attributes read from around them."""
+    yield from node.input
+    for attribute in node.attribute:
+        for outer in (attribute.g, *attribute.graphs):
+            for inner in graphs_of(outer):
+                for one in inner.node:
+                    yield from one.input
+
+
+def write_erfc_by_erf(proto: Any) -> None:
+    """Write each Erfc, which tf2onnx leaves of the exact GELU and ONNX does not have, as 1 - Erf, in place."""
+    import numpy as np
+    from onnx import helper, numpy_helper
+
+    for graph in graphs_of(proto.graph):
+        nodes = []
+        for node in graph.node:
+            if node.op_type != "Erfc":
+                nodes.append(node)
+                continue
+            one, erf = f"{node.output[0]}_one", f"{node.output[0]}_erf"
+            graph.initializer.append(numpy_helper.from_array(np.ones((), np.float32), one))
+            nodes += [helper.make_node("Erf", node.input, [erf]), helper.make_node("Sub", [one, erf], node.output)]
+        if len(nodes) != len(graph.node):
+            del graph.node[:]
+            graph.node.extend(nodes)
 
 
 def pin_bytes(proto: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Write ONNX files: tf2onnx through `keras.Model.export`, then ONNX Runtime's own quantizers.
+"""Write ONNX files: tf2onnx, then ONNX Runtime's own quantizers.
 
 Options after https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html: dynamic quantization per
 channel; static quantization in QDQ form with signed weights and activations. Files take one sample at a time, as the
@@ -14,16 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from compress.ends import INPUT_NAME
 from compress.errors import CompressError
 from compress.model_file import ModelFile
 from compress.quantization.calibration import PERCENTILE
 from compress.quantization.conversion import conversions_of
-from compress.quantization.onnx_names import name_by_place, pin_bytes, prepare_own
+from compress.quantization.onnx_names import name_by_place, pin_bytes, prepare_own, sort_from_outputs, write_erfc_by_erf
 from compress.quantization.quiet import quiet_conversion
-from compress.quantization.signature import INPUT_NAME, single_input
+from compress.quantization.signature import serving
+from compress.records import fields
 
 if TYPE_CHECKING:
     import keras
@@ -40,7 +41,7 @@ def write_onnx(
     precision: Precision,
     *,
     granularity: Granularity = "channel",
-    calibration: NDArray[np.float32] | None = None,
+    calibration: NDArray[Any] | None = None,
     ranges: Ranges = "min_max",
 ) -> bytes:
     """Return the content of an .onnx file that holds `model` at `precision`, float32 in and out.
@@ -52,7 +53,7 @@ def write_onnx(
     with quiet_conversion(precision, "onnx", remedy), tempfile.TemporaryDirectory() as folder:
         import onnx
 
-        content = conversions_of(model).once("onnx", lambda: _float32(model, Path(folder)))
+        content = conversions_of(model).once("onnx", lambda: _float32(model))
         proto = onnx.load_model_from_string(content)
         if precision == "float16":
             proto = _float16(proto)
@@ -61,52 +62,49 @@ def write_onnx(
         elif precision in ("int8", "int16x8"):
             if calibration is None:
                 raise CompressError(f"{precision} needs calibration samples; pass training inputs")
-            samples = calibration.astype(_input_dtype(proto))
-            proto = _static(proto, Path(folder), samples, precision, granularity, ranges)
+            proto = _static(
+                proto, Path(folder), _Samples(calibration, _input_dtypes(proto)), precision, granularity, ranges
+            )
         return pin_bytes(proto)
 
 
-def _input_dtype(proto: Any) -> Any:
+def _input_dtypes(proto: Any) -> dict[str, Any]:
     from onnx import helper
 
-    return helper.tensor_dtype_to_np_dtype(proto.graph.input[0].type.tensor_type.elem_type)
+    return {
+        value.name: helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) for value in proto.graph.input
+    }
 
 
-def _float32(model: keras.Model | ModelFile, folder: Path) -> bytes:
+def _float32(model: keras.Model | ModelFile) -> bytes:
     import onnx
 
     if isinstance(model, ModelFile) and model.format == "onnx":
         return bytes(name_by_place(prepare_own(onnx.load_model_from_string(model.read()))).SerializeToString())
-    proto = name_by_place(_from_saved_model(model) if isinstance(model, ModelFile) else _from_keras(model, folder))
+    proto = _converted(model)
+    write_erfc_by_erf(proto)
+    if len(proto.graph.input) > 1 or len(proto.graph.output) > 1:
+        sort_from_outputs(proto)
+    proto = name_by_place(proto)
     proto.graph.initializer.sort(key=lambda tensor: tensor.name)  # tf2onnx leaves the order to chance
     onnx.checker.check_model(proto)  # tf2onnx writes operations it does not know under TensorFlow's name
     return bytes(proto.SerializeToString())
 
 
-def _from_saved_model(file: ModelFile) -> Any:
+def _converted(model: keras.Model | ModelFile) -> Any:
+    import tensorflow as tf
     import tf2onnx
 
-    from compress.quantization.saved_model import serving_function
-
-    serve, spec, _ = serving_function(file)
-    with _optimizing_in_place():
-        return tf2onnx.convert.from_function(serve, input_signature=[spec], opset=OPSET)[0]
-
-
-def _from_keras(model: keras.Model, folder: Path) -> Any:
-    import keras
-    import onnx
-
-    shape, dtype = single_input(model)
-    path = folder / "float32.onnx"
-    signature = [keras.InputSpec(shape=(1, *shape[1:]), dtype=dtype, name=INPUT_NAME)]
+    found = serving(model)
+    specs = list(found.specs)
+    served = tf.function(found.answer, input_signature=specs)
     try:
         with _optimizing_in_place():
-            model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
+            proto = tf2onnx.convert.from_function(served, input_signature=specs, opset=OPSET)[0]
     except Exception:  # a pass over the graph failed, which the copies are for
-        model.export(path, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET)
+        proto = tf2onnx.convert.from_function(served, input_signature=specs, opset=OPSET)[0]
     gc.collect()  # the exporter's graphs hold each other: 700 MB of a ResNet50
-    return onnx.load(path)
+    return proto
 
 
 @contextmanager
@@ -143,7 +141,7 @@ def _dynamic(proto: Any, folder: Path) -> Any:
 def _static(
     proto: Any,
     folder: Path,
-    samples: NDArray[np.float32],
+    samples: _Samples,
     precision: Precision,
     granularity: Granularity,
     ranges: Ranges,
@@ -167,7 +165,7 @@ def _static(
     quantize_static(
         prepared,
         path,
-        _Samples(samples),
+        samples,
         quant_format=QuantFormat.QDQ,
         per_channel=granularity == "channel",
         activation_type=QuantType.QInt8 if precision == "int8" else QuantType.QInt16,
@@ -181,8 +179,8 @@ def _static(
 class _Samples:
     """ONNX Runtime's ``CalibrationDataReader``, by duck type, over an array: one sample a call, then None."""
 
-    def __init__(self, samples: NDArray[np.float32]) -> None:
-        self._samples = samples
+    def __init__(self, samples: NDArray[Any], dtypes: dict[str, Any]) -> None:
+        self._samples, self._dtypes = samples, dtypes
         self._left = iter(samples)
 
     def __len__(self) -> int:
@@ -191,6 +189,9 @@ class _Samples:
     def set_range(self, start_index: int, end_index: int) -> None:
         self._left = iter(self._samples[start_index:end_index])
 
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
         sample = next(self._left, None)
-        return None if sample is None else {INPUT_NAME: sample[None]}
+        if sample is None:
+            return None
+        given = fields(sample[None], INPUT_NAME)
+        return {name: given[name].astype(dtype) for name, dtype in self._dtypes.items()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
+from compress.ends import INPUT_NAME, OUTPUT_NAME, Ends, Input, names_of, parameters_named
 from compress.errors import ModelFileError
 from compress.model_file import ModelFile
-from compress.quantization.signature import INPUT_NAME, OUTPUT_NAME
+from compress.quantization.signature import Serving
 
 _DEFAULT = "serving_default"
 _INTERNAL = "__saved_model_init_op"
@@ -26,36 +26,27 @@ def signature_key(keys: Sequence[str], file: ModelFile) -> str:
     )
 
 
-def serving_function(file: ModelFile) -> tuple[Callable[..., Any], Any, Any]:
-    """Return the function of one sample, the ``TensorSpec`` of its input, and the loaded module that must be kept.
+def serving_function(file: ModelFile) -> Serving:
+    """Return the function of one sample: ``(1, 28, 28, 1) -> (1, 10)`` by the names ``input`` and ``output``.
 
-    ``(1, 28, 28, 1) -> (1, 10)`` by the names ``input`` and ``output``. Raises `ModelFileError` when the signature has
-    several inputs or outputs.
+    Several inputs or outputs keep the signature's names.
     """
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(file.path))
     served = loaded.signatures[signature_key(sorted(loaded.signatures), file)]
-    inputs, outputs = served.structured_input_signature[1], served.structured_outputs
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelFileError(f"{file.path} has {len(inputs)} inputs and {len(outputs)} outputs, not one of each")
-    (name, spec), (output,) = next(iter(inputs.items())), outputs
-    spec = tf.TensorSpec((1, *spec.shape[1:]), spec.dtype, name=INPUT_NAME)
+    inputs, outputs = served.structured_input_signature[1], sorted(served.structured_outputs)
+    taken = sorted(inputs)
+    names, given = names_of(taken, INPUT_NAME), names_of(outputs, OUTPUT_NAME)
+    specs = tuple(
+        tf.TensorSpec((1, *inputs[key].shape[1:]), inputs[key].dtype, name=name)
+        for key, name in zip(taken, names, strict=True)
+    )
 
-    @tf.function(input_signature=[spec])  # type: ignore[untyped-decorator]
-    def serve(value: Any) -> dict[str, Any]:
-        return {OUTPUT_NAME: served(**{name: value})[output]}
+    def answer(*values: Any) -> dict[str, Any]:
+        answers = served(**dict(zip(taken, values, strict=True)))
+        return {name: answers[key] for key, name in zip(outputs, given, strict=True)}
 
-    return serve, spec, loaded
-
-
-def write_saved_model(file: ModelFile, folder: Path) -> None:
-    """Write into `folder` a SavedModel of `file` that takes one sample, called ``input``, and gives ``output``."""
-    import tensorflow as tf
-
-    serve, _, loaded = serving_function(file)
-    module = tf.Module()
-    module.loaded = loaded
-    module.serve = serve
-    signatures = {_DEFAULT: serve.get_concrete_function()}  # type: ignore[attr-defined]
-    tf.saved_model.save(module, str(folder), signatures=signatures)
+    answer.__signature__ = parameters_named(names)  # type: ignore[attr-defined]
+    ends = Ends(tuple(Input(spec.name, tuple(spec.shape), spec.dtype.name) for spec in specs), tuple(given))
+    return Serving(answer, specs, ends, loaded)

@@ -1,33 +1,47 @@
-"""What a model takes and gives, as every exporter needs to know it: one tensor in, one tensor out."""
+"""What exporters start from: a Keras model or a SavedModel as a function of one sample, by the names of its ends."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from compress.errors import CompressError
+from compress.ends import Ends, keras_ends, keras_inputs, parameters_named
 from compress.model_file import ModelFile
 
 if TYPE_CHECKING:
     import keras
 
-INPUT_NAME = "input"
-OUTPUT_NAME = "output"
 
+@dataclass(frozen=True)
+class Serving:
+    """A function of one sample: a tensor an input, ``(1, 28, 28, 1)``, to a dictionary of the outputs by their names.
 
-def single_input(model: keras.Model | ModelFile) -> tuple[tuple[int | None, ...], str]:
-    """Return the shape, batch dimension first, and dtype of the one input of a Keras model or a SavedModel.
-
-    Raises `CompressError` when the model is not built, or has several inputs or outputs.
+    ``specs`` are the inputs' ``TensorSpec``; ``owner`` holds the variables, and has to be kept with the function.
     """
+
+    answer: Callable[..., dict[str, Any]]
+    specs: tuple[Any, ...]
+    ends: Ends
+    owner: Any
+
+
+def serving(model: keras.Model | ModelFile) -> Serving:
+    """Return a Keras model or a SavedModel as a function. Raises `CompressError` when a Keras model is not built."""
     if isinstance(model, ModelFile):
         from compress.quantization.saved_model import serving_function
 
-        spec = serving_function(model)[1]
-        return tuple(spec.shape), spec.dtype.name
-    inputs, outputs = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise CompressError(
-            f"model {model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs, and one of each can be "
-            "exported; build it with keras.Input, one tensor in and one out"
-        )
-    return tuple(inputs[0].shape), str(inputs[0].dtype)
+        return serving_function(model)
+    import keras
+    import tensorflow as tf
+
+    ends = keras_ends(model)
+    names = [one.name for one in ends.inputs]
+
+    def answer(*tensors: Any) -> dict[str, Any]:
+        given = keras_inputs(model, dict(zip(names, tensors, strict=True)))
+        return dict(zip(ends.outputs, keras.tree.flatten(model(given, training=False)), strict=True))
+
+    answer.__signature__ = parameters_named(names)  # type: ignore[attr-defined]
+    specs = tuple(tf.TensorSpec((1, *one.shape[1:]), one.dtype, name=one.name) for one in ends.inputs)
+    return Serving(answer, specs, ends, model)

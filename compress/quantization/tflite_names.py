@@ -8,12 +8,13 @@ Format: ``tensorflow/lite/schema/schema.fbs``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.quantization.signature import INPUT_NAME, OUTPUT_NAME
+from compress.ends import INPUT_NAME, OUTPUT_NAME, end_name, names_of
 
 if TYPE_CHECKING:
     import flatbuffers
@@ -54,27 +55,48 @@ def without_names(content: bytes) -> bytes:
                     tensor.quantization = None
                 elif tensor.quantization.details is None:
                     tensor.quantization = _SharedZeroPoints(tensor.quantization, written)
+    _name_several_ends(model)
     _renumber_buffers(model)
     builder = flatbuffers.Builder(len(content) + 1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 
-def with_signature(content: bytes) -> bytes:
+def _name_several_ends(model: Any) -> None:
+    """Give several inputs, or outputs, the names of the signature, by which samples and answers are told apart."""
+    for signature in model.signatureDefs or []:
+        tensors = model.subgraphs[signature.subgraphIndex].tensors
+        for ends in (signature.inputs, signature.outputs):
+            for end in ends if len(ends) > 1 else ():
+                tensors[end.tensorIndex].name = end.name
+
+
+def with_signature(content: bytes, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> bytes:
     """Return the .tflite file with a signature ``serving_default``, ``input`` to ``output``, and a name a tensor.
 
-    ai-edge-quantizer calibrates by signature and tells tensors by name; older files have neither.
+    ai-edge-quantizer calibrates by signature and tells tensors by name; older files have neither. Ends are called as
+    `inputs` and `outputs` say, in the file's order; else several are as the file's own signature calls them, or after
+    their tensors.
     """
     import flatbuffers
     from ai_edge_litert.schema_py_generated import ModelT, SignatureDefT, TensorMapT
 
     model = ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
-    ends = []
-    for name, places in ((INPUT_NAME, graph.inputs), (OUTPUT_NAME, graph.outputs)):
-        end = TensorMapT()
-        end.name, end.tensorIndex = name, int(places[0])
-        ends.append([end])
+    ends: list[list[Any]] = []
+    known = {
+        int(end.tensorIndex): end.name.decode()
+        for own in model.signatureDefs or []
+        if own.subgraphIndex == 0
+        for end in (*own.inputs, *own.outputs)
+    }
+    for alone, given, places in ((INPUT_NAME, inputs, graph.inputs), (OUTPUT_NAME, outputs, graph.outputs)):
+        own = [known.get(int(place)) or end_name((graph.tensors[place].name or b"").decode()) for place in places]
+        ends.append([])
+        for name, place in zip(given or names_of(own, alone), places, strict=True):
+            end = TensorMapT()
+            end.name, end.tensorIndex = name, int(place)
+            ends[-1].append(end)
     signature = SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = "serving_default", 0
     signature.inputs, signature.outputs = ends

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Run:
     until the first call could be made, imports excluded. Memory is the resident set's peak, before and after.
     """
 
-    outputs: NDArray[np.float32]
+    outputs: NDArray[Any]
     load_time_s: float
     first_call_s: float
     latency_s: tuple[float, ...]

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.ends import INPUT_NAME, OUTPUT_NAME
 from compress.errors import ModelFileError
+from compress.runtime.answers import answers, check_fields
+from compress.runtime.signature import field_names
 from compress.runtime.tflite import op_counts, read_parts
 
 __all__ = [
@@ -35,38 +38,43 @@ def prepare() -> None:
 
 
 class LiteRTSession:
-    """A model in the LiteRT interpreter. Exported files take one sample at a time, so `invoke` runs one by one."""
+    """A model in the LiteRT interpreter. Exported files take one sample at a time, so `invoke` runs one by one.
 
-    def __init__(self, interpreter: Any) -> None:
+    ``names`` are those of several inputs and outputs, in the file's order.
+    """
+
+    def __init__(self, interpreter: Any, names: tuple[list[str], list[str]] | None = None) -> None:
         self._interpreter = interpreter
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelFileError(
-                f".tflite file has {len(inputs)} inputs and {len(outputs)} outputs; "
-                "only models with one of each can be run"
-            )
-        self._input, self._output = inputs[0], outputs[0]
-        self.input_shape = tuple(int(size) for size in self._input["shape"][1:])
+        self.input_names, self.output_names = names or ([INPUT_NAME] * len(inputs), [OUTPUT_NAME] * len(outputs))
+        self._inputs = dict(zip(self.input_names, inputs, strict=True))
+        self._outputs = dict(zip(self.output_names, outputs, strict=True))
+        self.input_shape = tuple(int(size) for size in inputs[0]["shape"][1:]) if len(inputs) == 1 else ()
 
     @property
     def versions(self) -> dict[str, str]:
         """Distribution name -> version; looked up when asked, as that reads files and loading is timed."""
         return {"ai-edge-litert": version("ai-edge-litert")}
 
-    def _set(self, sample: NDArray[np.float32]) -> None:
-        self._interpreter.set_tensor(self._input["index"], quantize(sample, self._input))
+    def _set(self, sample: NDArray[Any]) -> None:
+        for name, detail in self._inputs.items():
+            given = sample if sample.dtype.names is None else sample[name]
+            self._interpreter.set_tensor(detail["index"], quantize(given, detail))
 
-    def invoke(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def invoke(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the outputs of the samples `x`, one inference each."""
-        outputs = []
+        check_fields(x, self.input_names)
+        outputs: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self._outputs}
         for sample in x:
             self._set(sample[None])
             self._interpreter.invoke()
-            outputs.append(dequantize(self._interpreter.get_tensor(self._output["index"]), self._output)[0])
-        return np.asarray(outputs, np.float32)
+            for name, detail in self._outputs.items():
+                outputs[name].append(dequantize(self._interpreter.get_tensor(detail["index"]), detail)[0])
+        return answers(outputs)
 
-    def bind(self, x1: NDArray[np.float32]) -> Callable[[], object]:
+    def bind(self, x1: NDArray[Any]) -> Callable[[], object]:
         """Return the interpreter's own ``invoke`` with `x1` in its input tensor, which no inference writes to."""
+        check_fields(x1, self.input_names)
         self._set(x1)
         invoke: Callable[[], object] = self._interpreter.invoke
         return invoke
@@ -110,4 +118,5 @@ def load_session(content: bytes, threads: int) -> LiteRTSession:
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise ModelFileError(f"LiteRT cannot load the .tflite file: {error}") from error
-    return LiteRTSession(interpreter)
+    several = len(interpreter.get_input_details()) > 1 or len(interpreter.get_output_details()) > 1
+    return LiteRTSession(interpreter, field_names(content, "litert") if several else None)

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.ends import INPUT_NAME, OUTPUT_NAME, names_of
 from compress.errors import ModelFileError
+from compress.runtime.answers import answers, check_fields
 from compress.runtime.onnx_file import op_counts, read_parts
 
 __all__ = ["ONNXSession", "load_session", "op_counts", "open_session", "prepare", "read_parts"]
@@ -38,40 +40,57 @@ def prepare() -> None:
 
 
 class ONNXSession:
-    """A model in ONNX Runtime. `invoke` runs one sample at a time: in a batch, dynamic ranges would be shared."""
+    """A model in ONNX Runtime. `invoke` runs one sample at a time: in a batch, dynamic ranges would be shared.
+
+    Several inputs, and outputs, are told apart by name (`compress.ends.names_of`).
+    """
 
     def __init__(self, session: Any) -> None:
         self._session = session
         inputs, outputs = session.get_inputs(), session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelFileError(
-                f".onnx file has {len(inputs)} inputs and {len(outputs)} outputs; "
-                "only models with one of each can be run"
-            )
-        self._input, self._output = inputs[0].name, outputs[0].name
-        if inputs[0].type not in _INPUT_DTYPES:
-            raise ModelFileError(f".onnx file takes {inputs[0].type}, which cannot be made from float32 samples")
-        self._dtype = _INPUT_DTYPES[inputs[0].type]
-        self.input_shape = tuple(size if isinstance(size, int) else -1 for size in inputs[0].shape[1:])
+        if not inputs or not outputs:
+            raise ModelFileError(f".onnx file has {len(inputs)} inputs and {len(outputs)} outputs")
+        self.input_names = names_of([one.name for one in inputs], INPUT_NAME)
+        self.output_names = names_of([one.name for one in outputs], OUTPUT_NAME)
+        for one in inputs:
+            if one.type not in _INPUT_DTYPES:
+                raise ModelFileError(f".onnx file takes {one.type}, which cannot be made from float32 samples")
+        self._inputs = {
+            name: (one.name, _INPUT_DTYPES[one.type]) for name, one in zip(self.input_names, inputs, strict=True)
+        }
+        self._outputs = [one.name for one in outputs]
+        single = tuple(size if isinstance(size, int) else -1 for size in inputs[0].shape[1:])
+        self.input_shape = single if len(inputs) == 1 else ()
 
     @property
     def versions(self) -> dict[str, str]:
         """Distribution name -> version; looked up when asked, as that reads files and loading is timed."""
         return {"onnxruntime": version("onnxruntime")}
 
-    def invoke(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the outputs of the samples `x`, one inference each."""
-        outputs = [
-            self._session.run([self._output], {self._input: np.asarray(sample[None], self._dtype)})[0][0]
-            for sample in x
-        ]
-        return np.asarray(outputs, np.float32)
+    def _feeds(self, sample: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        return {
+            own: np.ascontiguousarray(sample if sample.dtype.names is None else sample[name], dtype)
+            for name, (own, dtype) in self._inputs.items()
+        }
 
-    def bind(self, x1: NDArray[np.float32]) -> Callable[[], object]:
-        """Return ``run_with_iobinding`` over `x1` in place; ONNX Runtime allocates the output in each call."""
+    def invoke(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the outputs of the samples `x`, one inference each."""
+        check_fields(x, self.input_names)
+        outputs: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.output_names}
+        for sample in x:
+            found = self._session.run(self._outputs, self._feeds(sample[None]))
+            for name, output in zip(self.output_names, found, strict=True):
+                outputs[name].append(output[0])
+        return answers(outputs)
+
+    def bind(self, x1: NDArray[Any]) -> Callable[[], object]:
+        """Return ``run_with_iobinding`` over `x1` in place; ONNX Runtime allocates the outputs in each call."""
+        check_fields(x1, self.input_names)
         binding = self._session.io_binding()
-        binding.bind_cpu_input(self._input, np.ascontiguousarray(x1, self._dtype))
-        binding.bind_output(self._output, "cpu")
+        for name, value in self._feeds(x1).items():
+            binding.bind_cpu_input(name, value)
+        for name in self._outputs:
+            binding.bind_output(name, "cpu")
         return partial(self._session.run_with_iobinding, binding)
 
 

@@ -79,7 +79,7 @@ class PairedProcess:
         old: Path,
         new: Path,
         runtime: str,
-        sample: NDArray[np.float32] | None,
+        sample: NDArray[Any] | None,
         *,
         threads: int = 1,
         seed: int,

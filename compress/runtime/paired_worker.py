@@ -75,7 +75,7 @@ class Side:
         session = load_session(self.content, self.runtime, self.threads)
         return session, time.perf_counter() - started
 
-    def bind(self, session: Session, sample: NDArray[np.float32]) -> None:
+    def bind(self, session: Session, sample: NDArray[Any]) -> None:
         """Put `sample` into `session`, whose only reference is kept in the call."""
         self.stage.set(FIRST_CALL, self.index)
         self.call = session.bind(sample)
@@ -110,7 +110,7 @@ class Side:
 class Pair:
     """Both files, and the random order of everything done to them."""
 
-    def __init__(self, job: dict[str, Any], sample: NDArray[np.float32] | None, stage: Stage) -> None:
+    def __init__(self, job: dict[str, Any], sample: NDArray[Any] | None, stage: Stage) -> None:
         self.rng = np.random.default_rng(job["seed"])
         self.firsts = (0, 0, 0)
         self.answered = 0
@@ -129,6 +129,10 @@ class Pair:
                 f"one takes samples of shape {shapes[OLD]}, the other of {shapes[NEW]}; "
                 "they cannot be timed on the same sample"
             )
+        names = [sorted(session.input_names) for session, _ in loaded]
+        if names[OLD] != names[NEW] or (sample is None and len(names[OLD]) > 1):
+            listed = " and ".join(", ".join(each) for each in names)
+            raise ModelFileError(f"they take {listed}; only files of the same inputs are timed, several on a sample")
         if sample is None:
             sample = _standard_normal(shapes[OLD], shapes[NEW], self.rng)
         elif not _agree(sample.shape[1:], shapes[OLD]):

@@ -29,11 +29,19 @@ _GRAPHS = {
 
 
 class Session(Protocol):
-    """A loaded model with one input and one output, ready to run on one or more threads."""
+    """A loaded model, ready to run on one or more threads.
+
+    A model with several inputs takes records, and one with several outputs gives them (`compress.records`).
+    """
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs, in the file's order."""
+        ...
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one sample, ``(28, 28, 1)``: no batch dimension."""
+        """Shape of one sample, ``(28, 28, 1)``: no batch dimension; of records, ``()``."""
         ...
 
     @property
@@ -41,14 +49,14 @@ class Session(Protocol):
         """Distribution name -> version of what runs the model."""
         ...
 
-    def invoke(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def invoke(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the outputs of the samples `x`: ``(n, 28, 28, 1) -> (n, 10)`` float32.
 
         Integer inputs and outputs are quantized and dequantized with the parameters in the file.
         """
         ...
 
-    def bind(self, x1: NDArray[np.float32]) -> Callable[[], object]:
+    def bind(self, x1: NDArray[Any]) -> Callable[[], object]:
         """Return a callable that runs exactly one inference of the sample `x1`, ``(1, 28, 28, 1)``.
 
         The input is converted and copied in here, once, and the output stays where the runtime put it: a call is the
@@ -74,8 +82,7 @@ def prepare(runtime: str) -> None:
 def open_session(model: Path | str | bytes, runtime: str, threads: int = 1) -> Session:
     """Return a session on `model`, a path or a file's content, that computes on `threads` threads.
 
-    Raises `ModelFileError` when the file is missing, is not a model of `runtime`, does not load, or has more than one
-    input or output.
+    Raises `ModelFileError` when the file is missing, is not a model of `runtime`, or does not load.
     """
     return cast("Session", _adapter(runtime).open_session(read_content(model), threads))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from compress.ends import INPUT_NAME, OUTPUT_NAME, end_name, names_of
 from compress.errors import ModelFileError
 from compress.runtime.flatbuffer import Flatbuffer
 from compress.runtime.onnx_file import parse
@@ -40,22 +41,43 @@ def read_ends(content: bytes, runtime: str) -> Ends:
     return _READERS[runtime](content)
 
 
+def field_names(content: bytes, runtime: str) -> tuple[list[str], list[str]]:
+    """Return what the inputs and the outputs of a file are called in samples and answers (`compress.records`)."""
+    inputs, outputs = read_ends(content, runtime)
+    return names_of([end.name for end in inputs], INPUT_NAME), names_of([end.name for end in outputs], OUTPUT_NAME)
+
+
 def _litert(content: bytes) -> Ends:
     file = Flatbuffer(content, b"TFL3", "LiteRT")
     graphs = file.tables(file.root, 2)
     if not graphs:
         raise ModelFileError("LiteRT file holds no graph; export the model again")
     tensors = file.tables(graphs[0], 0)
+    called = _signature_names(file)
 
     def end(index: int) -> End:
         if not 0 <= index < len(tensors):
             raise file.broken("an input or output refers to a tensor")
         sizes = file.numbers(tensors[index], 7, "i") or file.numbers(tensors[index], 0, "i")
         dtype = DTYPES.get(file.scalar(tensors[index], 1, "b"), "unknown")
-        return End(file.text(tensors[index], 3), tuple(None if size < 0 else size for size in sizes), dtype)
+        return End(
+            called.get(index) or end_name(file.text(tensors[index], 3)),
+            tuple(None if size < 0 else size for size in sizes),
+            dtype,
+        )
 
     inputs, outputs = (tuple(end(index) for index in file.numbers(graphs[0], field, "i")) for field in (1, 2))
     return inputs, outputs
+
+
+def _signature_names(file: Flatbuffer) -> dict[int, str]:
+    """Return what the signature of the first graph calls its tensors, by their place."""
+    found: dict[int, str] = {}
+    for signature in file.tables(file.root, 7):
+        if file.scalar(signature, 4, "I") == 0:
+            for end in (*file.tables(signature, 0), *file.tables(signature, 1)):
+                found[file.scalar(end, 1, "I")] = file.text(end, 0)
+    return found
 
 
 def _onnx(content: bytes) -> Ends:

@@ -70,7 +70,7 @@ def main(folder: Path) -> None:
         latency_s.append(time.perf_counter() - started)
 
     stage("running the evaluation samples")
-    outputs = np.asarray(session.invoke(np.asarray(inputs)), np.float32)
+    outputs = session.invoke(np.asarray(inputs))
     np.save(folder / "outputs.npy", outputs, allow_pickle=False)
     result = {
         "load_time_s": load_time_s,

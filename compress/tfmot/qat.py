@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from compress.errors import BridgeError, RecipeError
+from compress.records import by_input
 from compress.tfmot.bridge import to_keras3, to_tf_keras
 from compress.tfmot.training import check_trains, fit, import_tfmot, seeded
 
@@ -142,7 +143,7 @@ def _begin_ranges(quantized: tf_keras.Model, model: tf_keras.Model, samples: NDA
             if name in known and place in ("output", "post_activation", "pre_activation"):
                 ranges.setdefault((name, place), {})[end] = variable
     taps = {f"{name}/{place}": _tap(known[name], place) for name, place in ranges}
-    computed = tf_keras.Model(model.inputs, taps).predict(samples, verbose=0)
+    computed = tf_keras.Model(model.inputs, taps).predict(by_input(samples), verbose=0)
     for (name, place), ends in ranges.items():
         values = computed[f"{name}/{place}"]
         if place == "pre_activation":

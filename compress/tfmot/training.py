@@ -13,6 +13,7 @@ import numpy as np
 
 from compress.curve import record_epoch
 from compress.errors import BridgeError, RecipeError
+from compress.records import by_input
 from compress.training import check_epochs, check_labels, objective, training_steps, zeros_left
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def fit(
     for _ in range(epochs):
         order = generator.permutation(len(data.train_x))
         told = model.fit(
-            data.train_x[order],
+            by_input(data.train_x[order]),
             targets[order],
             batch_size=training.batch_size,
             shuffle=False,

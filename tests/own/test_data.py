@@ -11,7 +11,7 @@ from tests.own_models import CLASSES, SAMPLES, SHAPE
 
 
 def signature(shape=SHAPE, dtype="float32", classes=CLASSES, rescales=False):
-    return Signature(End("image", (None, *shape), dtype), End("y", (None, classes), "float32"), 10, rescales)
+    return Signature((End("image", (None, *shape), dtype),), (End("y", (None, classes), "float32"),), 10, rescales)
 
 
 def load(spec, of=None, **options):

@@ -18,8 +18,8 @@ from tests.own_models import CLASSES, FORMATS, PARAMETERS, SHAPE, build, saving
 def test_every_format_tells_input_classes_and_parameters(models, name):
     found = read_signature(open_model_file(models / name))
     assert found.sample_shape == SHAPE
-    assert found.input.shape[0] in (None, 1)
-    assert found.input.dtype == "float32"
+    assert found.inputs[0].shape[0] in (None, 1)
+    assert found.inputs[0].dtype == "float32"
     assert found.classes == CLASSES
     assert found.parameters == PARAMETERS
 
@@ -132,13 +132,15 @@ def onnx_with(inputs, batch, path):
     return open_model_file(path)
 
 
-def test_several_inputs_are_one_error_at_the_start(tmp_path):
-    with pytest.raises(ModelFileError, match=r"two\.onnx has 2 inputs \(x0, x1\)"):
-        read_signature(onnx_with(2, "n", tmp_path / "two.onnx"))
+def test_several_inputs_are_told_by_their_names(tmp_path):
+    found = read_signature(onnx_with(2, "n", tmp_path / "two.onnx"))
+    assert [end.name for end in found.inputs] == ["x0", "x1"]
+    assert found.takes_records
+    assert found.classes == 4
 
 
 def test_a_fixed_batch_of_several_is_refused_and_a_free_one_is_not(tmp_path):
-    assert read_signature(onnx_with(1, "n", tmp_path / "free.onnx")).input.shape == (None, 4)
+    assert read_signature(onnx_with(1, "n", tmp_path / "free.onnx")).inputs[0].shape == (None, 4)
     with pytest.raises(ModelFileError, match="takes batches of 8"):
         read_signature(onnx_with(1, 8, tmp_path / "eight.onnx"))
 

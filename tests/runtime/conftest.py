@@ -12,6 +12,7 @@ import numpy as np
 
 class Session:
     versions = {"scripted": "1"}
+    input_names = ["input"]
 
     def __init__(self, script):
         self.script = script

@@ -10,7 +10,8 @@ from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.errors import ModelFileError
+from compress.errors import DataError, ModelFileError
+from compress.records import records
 from compress.runtime.litert import dequantize, quantize
 from compress.runtime.session import op_counts, open_session, prepare, read_parts
 from compress.runtime.tflite import read_weights
@@ -251,7 +252,8 @@ def test_a_bound_call_runs_one_inference_of_its_own_sample_again_and_again(float
     call = session.bind(x)
     for _ in range(3):
         call()
-    found = session._interpreter.get_tensor(session._output["index"])
+    (detail,) = session._outputs.values()
+    found = session._interpreter.get_tensor(detail["index"])
     np.testing.assert_allclose(found, x @ WEIGHTS.T + BIAS, rtol=1e-6)
 
 
@@ -338,12 +340,18 @@ def test_a_sound_file_the_interpreter_refuses_is_a_model_file_error():
         open_session(build.finish(), "litert")
 
 
-def test_a_model_with_two_inputs_is_refused():
+def test_a_model_with_two_inputs_takes_records():
     build = Builder()
     x, y = build.tensor([1, 3]), build.tensor([1, 2])
     build.dense([x, build.tensor([2, 3]), -1], [y])
-    with pytest.raises(ModelFileError, match="2 inputs and 1 outputs"):
-        open_session(build.finish((0, 2), (1,)), "litert")
+    session = open_session(build.finish((0, 2), (1,)), "litert")
+    assert session.input_names == ["input", "input_1"]  # nothing in this file has a name
+    weights = np.array([[[1, 0, 0], [0, 1, 1]]], np.float32)
+    bound = dict(zip(session.input_names, (np.array([[1, 2, 3]], np.float32), weights), strict=True))
+    with pytest.raises(DataError, match="no fields"):
+        session.invoke(bound["input"])
+    with pytest.raises((ValueError, DataError)):
+        session.invoke(records(bound))  # a batch of one in front of the two rows that the file wants
 
 
 def test_an_unknown_runtime_is_refused_by_name():

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from compress.errors import ModelFileError
+from compress.errors import DataError, ModelFileError
+from compress.records import records
 from compress.runtime.session import op_counts, open_session, read_parts
 
 WEIGHTS = np.array([[0.5, 2], [0, 0], [-1, 0]], np.float32)
@@ -157,15 +158,20 @@ def test_weights_kept_in_another_file_are_refused():
         read_parts(model.SerializeToString(), "onnx")
 
 
-def test_a_model_with_two_inputs_is_refused():
+def test_a_model_with_two_inputs_takes_records():
     nodes = [helper.make_node("Add", ["x", "z"], ["y"])]
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2]) for name in "xzy"]
     model = helper.make_model(
         helper.make_graph(nodes, "g", values[:2], values[2:]), opset_imports=[helper.make_opsetid("", 17)], ir_version=8
     )
     onnx.checker.check_model(model)
-    with pytest.raises(ModelFileError, match="2 inputs and 1 outputs"):
-        open_session(model.SerializeToString(), "onnx")
+    session = open_session(model.SerializeToString(), "onnx")
+    assert session.input_names == ["x", "z"]
+    pair = records({"z": np.array([[1, 2], [5, 5]], np.float64), "x": np.array([[10, 20], [0, 0]], np.float32)})
+    assert session.invoke(pair).tolist() == [[11, 22], [5, 5]]
+    session.bind(pair[:1])()
+    with pytest.raises(DataError, match="takes x, z, and the samples have no fields"):
+        session.invoke(np.zeros((1, 2), np.float32))
 
 
 def test_an_operation_the_runtime_does_not_know_is_a_model_file_error():

@@ -55,6 +55,8 @@ class Clocked:
 
 
 class ClockedSession:
+    input_names = ("input",)
+
     def __init__(self, runtime, said):
         self.runtime, self.said, self.input_shape = runtime, said, tuple(said["shape"])
 
