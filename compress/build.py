@@ -53,7 +53,10 @@ _REMEDY = "free some space, or name another folder in COMPRESS_CACHE_DIR"
 _CALLED = {"tfmot": ("pruning",)}
 """What steps of a package call that does not lie beside them: other packages of steps."""
 
-_SHARED = ("step.py", "subject.py", "model_file.py", "training.py", "curve.py", "distillation.py")
+_SHARED = (
+    *("step.py", "subject.py", "model_file.py", "training.py", "distillation.py"),
+    *("curve.py", "ends.py", "records.py"),
+)
 """What every step may call."""
 
 
