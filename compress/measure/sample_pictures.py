@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compress.errors import DataError
 from compress.measure.picture import LARGEST, Picture, picture
+from compress.records import fields
 
 SAMPLES = 4
 """How many samples a strip shows, at most."""
@@ -73,10 +74,10 @@ def from_json(stored: object) -> dict[str, Picture]:
 
 def _pixels(values: NDArray[Any]) -> NDArray[np.float64] | None:
     """Return the first samples as ``(n, height, width, 1 or 3)``, or None when they are no pictures."""
-    for one in [values[name] for name in values.dtype.names] if values.dtype.names else [values]:
+    for one in fields(values[:SAMPLES]).values():
         if one.ndim != 4:
             continue
-        first = np.asarray(one[:SAMPLES], np.float64)
+        first = np.asarray(one, np.float64)
         if first.shape[3] not in (1, 3):
             first = first.transpose(0, 2, 3, 1)
         if first.shape[3] in (1, 3) and first.size and min(first.shape[1:3]) > 1:
