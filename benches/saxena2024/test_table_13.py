@@ -40,17 +40,18 @@ def lost_percent(cell, control, metric: str) -> float:
     return 100 * (dense - getattr(scores(cell), metric)) / dense
 
 
-def little(sparsity: float, method: str) -> Bound:
-    why = f"percent of the dense control's score lost at {sparsity:.0%} by {method}, the worst of five metrics"
+def little(sparsity: float, method: str, metric: str) -> Bound:
+    why = f"percent of the dense control's {LABELS[metric]} lost at {sparsity:.0%} by {method}"
     return at_most(1, why=f"{why}; printed +0.3 to +2.1 gained at 60 %, at most 0.42 lost at 90 % (S17)")
 
 
 @claim("saxena2024/V-C/gpt2-90", little, kind="trend")
 @pytest.mark.parametrize("subject", ["gpt2"])
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("method", ["PST", "magnitude"])
 @pytest.mark.parametrize("sparsity", SPARSITIES)
 def test_sparse_gpt2_writes_as_well_as_its_dense_control(
-    subject, method, sparsity, compressed, paper_table, report_table
+    subject, metric, method, sparsity, compressed, paper_table, report_table
 ):
     printed = {row[0] / 100: row[1:] for row in paper_table("saxena2024/table-XIII").rows}
     control, cell = (compressed(subject, one) for one in ("retrain", METHODS[method].format(sparsity)))
@@ -64,11 +65,11 @@ def test_sparse_gpt2_writes_as_well_as_its_dense_control(
         (control, ", ".join(map(str, printed[0]))),
         (cell, shown),
     ):
-        values = (f"{getattr(scores(one), metric):.4f}" for metric in METRICS)
+        values = (f"{getattr(scores(one), each):.4f}" for each in METRICS)
         row = (subject, str(one.recipe), f"{one.sparsity:.1%}", *values, beside)
         if row not in table.rows:
             table.rows.append(row)
-    return max(lost_percent(cell, control, metric) for metric in METRICS)
+    return lost_percent(cell, control, metric)
 
 
 @claim(
