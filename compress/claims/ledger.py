@@ -44,6 +44,10 @@ def cell_to_json(measurement: Measurement) -> dict[str, Any]:
 
     The curves of its trainings and sample pictures are kept to be looked at: nothing compares them.
     """
+    seen = {
+        "curves": [curve.to_json() for curve in measurement.artifact.curves],
+        "pictures": sample_pictures.to_json(measurement.pictures),
+    }
     return {
         "sha256": measurement.artifact.sha256,
         "runtime": measurement.artifact.runtime,
@@ -51,8 +55,7 @@ def cell_to_json(measurement: Measurement) -> dict[str, Any]:
         "outcomes": measurement.outcomes.to_json() if measurement.outcomes else None,
         "scores": measurement.scores.to_json() if measurement.scores else None,
         "versions": measurement.versions or {},
-        "curves": [curve.to_json() for curve in measurement.artifact.curves],
-        "pictures": sample_pictures.to_json(measurement.pictures),
+        **{name: one for name, one in seen.items() if one},
     }
 
 

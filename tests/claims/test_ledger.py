@@ -1,5 +1,6 @@
 """The ledger stores runs whole, numbers them apart, and lets only green or accepted ones be a baseline."""
 
+import dataclasses
 import errno
 import json
 import multiprocessing
@@ -12,9 +13,12 @@ import pytest
 
 from compress.artifact import Artifact, sha256_of
 from compress.claims.ledger import Baseline, Ledger, cell_to_json
+from compress.curve import Curve, curve_from_json
 from compress.errors import LedgerError
+from compress.measure import sample_pictures
 from compress.measure.classification import score
 from compress.measure.measurement import Measurement
+from compress.measure.picture import picture
 from compress.measure.scores import Scores
 
 OUTCOMES = score(np.eye(3, dtype=np.float32), np.arange(3), np.eye(3, dtype=np.float32)).to_json()
@@ -330,6 +334,11 @@ def test_what_is_kept_of_a_cell_can_be_compared_again(tmp_path):
     cell = cell_to_json(Measurement(artifact, (), {}, scores=scores))
     assert (cell["outcomes"], cell["versions"]) == (None, {})
     assert Scores.from_json(cell["scores"]).mean == 0.375
+    trained = dataclasses.replace(artifact, curves=(Curve("loss", "epochs", (1,), (0.5,), "retrain"),))
+    seen = {"int8": picture(np.eye(3))}
+    cell = json.loads(json.dumps(cell_to_json(Measurement(trained, (), {}, pictures=seen))))
+    assert tuple(map(curve_from_json, cell["curves"])) == trained.curves
+    assert sample_pictures.from_json(cell["pictures"]) == seen
 
 
 def test_a_cell_within_tolerance_is_compared_with_its_anchor_again(ledger):
