@@ -181,6 +181,8 @@ class Suite:
 class Session:
     """A session whose inferences take the time that the suite says, and else none."""
 
+    input_names = ("input",)
+
     def __init__(self, suite):
         self.suite = suite
 
