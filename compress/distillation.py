@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.ends import keras_inputs
-from compress.records import fields
+from compress.records import are_records, fields
 
 if TYPE_CHECKING:
     import keras
@@ -28,7 +28,8 @@ def soft_targets(teacher: keras.Model, inputs: NDArray[Any], *, from_logits: boo
     """Return the classifier `teacher`'s softened probabilities for `inputs`: ``(8000, 32, 32, 3) -> (8000, 10)``."""
     import tensorflow as tf
 
-    outputs = teacher.predict(keras_inputs(teacher, fields(inputs)), batch_size=500, verbose=0)
+    given = keras_inputs(teacher, fields(inputs)) if are_records(inputs) else inputs
+    outputs = teacher.predict(given, batch_size=500, verbose=0)
     softened: NDArray[np.float32] = tf.nn.softmax(_logits(outputs, from_logits=from_logits) / TEMPERATURE).numpy()
     return softened
 

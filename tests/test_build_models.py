@@ -110,8 +110,10 @@ def exports(monkeypatch):
 
     made = []
     traced, converted = litert._traced, onnxruntime._converted
-    monkeypatch.setattr(litert, "_traced", lambda model: made.append("tflite") or traced(model))
-    monkeypatch.setattr(onnxruntime, "_converted", lambda model: made.append("onnx") or converted(model))
+    monkeypatch.setattr(litert, "_traced", lambda *given, **named: made.append("tflite") or traced(*given, **named))
+    monkeypatch.setattr(
+        onnxruntime, "_converted", lambda *given, **named: made.append("onnx") or converted(*given, **named)
+    )
     return made
 
 

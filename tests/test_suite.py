@@ -19,7 +19,9 @@ def cell(name="a", raw_bytes=100, wrong=0, n=400, noise=1e-4, sha256="0"):
     outcomes = Outcomes(np.arange(n) >= wrong, np.full(n, noise, np.float32), np.ones(n, np.float32), "labels")
     artifact = SimpleNamespace(sha256=sha256, runtime="litert", curves=())
     values = {"raw_bytes": raw_bytes, "accuracy": outcomes.accuracy}
-    measurement = SimpleNamespace(values=values, outcomes=outcomes, scores=None, artifact=artifact, versions={}, pictures={})
+    measurement = SimpleNamespace(
+        values=values, outcomes=outcomes, scores=None, artifact=artifact, versions={}, pictures={}
+    )
     return SimpleNamespace(name=name, artifact=artifact, measurement=measurement)
 
 

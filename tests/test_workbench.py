@@ -107,6 +107,7 @@ def test_every_value_is_a_plain_number_of_a_known_metric(rounded):
         "mse",
         "psnr_db",
         "cosine_similarity",
+        "generation_time_s",
     }  # of other tasks, or more classes
     assert values.keys() == METRICS.keys() - others
     assert rounded.reference.measurement.values.keys() == METRICS.keys() - {*others, "output_sqnr_db"}

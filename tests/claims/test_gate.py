@@ -44,6 +44,7 @@ VALUES = {
     "overall_score": 0.6,
     "output_sqnr_db": 35.0,
     "compress_time_s": 4.0,
+    "generation_time_s": 0.1,
     "load_time_s": 0.01,
     "latency_s": 1e-5,
     "peak_memory_bytes": 90_000_000,

@@ -42,9 +42,14 @@ def test_a_score_that_cannot_be_kept_is_refused(values):
         of(values)
 
 
-def test_a_score_for_each_sample_is_asked_for():
-    with pytest.raises(DataError, match=r"one number a sample, \(3,\), got shape \(2,\)"):
-        Scores.of(np.zeros(2, np.float32), np.zeros(3, np.int64))
+@pytest.mark.parametrize("shape", [(4,), (0,), (3, 1), ()])
+def test_a_score_for_each_sample_or_group_is_asked_for(shape):
+    with pytest.raises(DataError, match=r"one number a sample, \(3,\), or a group of samples; got shape"):
+        Scores.of(np.zeros(shape, np.float32), np.zeros(3, np.int64))
+
+
+def test_samples_of_one_question_may_have_one_score():
+    assert len(Scores.of(np.ones(2, np.float32), np.zeros(3, np.int64)).values) == 2
 
 
 @pytest.mark.parametrize(
