@@ -50,6 +50,7 @@ def _rewritten(content: bytes) -> bytes:
 SHIFTED_WEIGHTS = """
 
 def _shifted(proto: Any) -> Any:
+    import numpy as np
     from onnx import numpy_helper
 
     stored = {tensor.name: tensor for tensor in proto.graph.initializer}
@@ -65,6 +66,7 @@ def _shifted(proto: Any) -> Any:
 NEEDLESS_WORK = """
 
 def _busy(proto: Any) -> Any:
+    import numpy as np
     from onnx import helper, numpy_helper
 
     graph = proto.graph
