@@ -26,7 +26,9 @@ EMBEDDED = 30_522 * 384
 SUBJECTS = ["minilm", "minilm_mrpc"]
 """On statements of a grammar, and on the news of MRPC where its files are."""
 LIGHT = ["dynamic_range", "float16", "dynamic_range@onnx", "float16@onnx"]
-INTEGER = ["int8", "int8(engine=ai_edge)", "int16x8(engine=ai_edge)", "int8@onnx"]
+INTEGER = ["int8", "int8(engine=ai_edge)", "int8@onnx", "int16x8(engine=ai_edge)"]
+MASKED = ["int8(masks=kept)", "int8(engine=ai_edge, masks=kept)", "int8(masks=kept)@onnx"]
+"""Integers whose ranges take in what Keras masks attention with."""
 
 every_subject = pytest.mark.parametrize("subject", SUBJECTS)
 
@@ -77,15 +79,30 @@ def test_sentences_are_ranked_as_before(subject, recipe, compressed):
 @claim(
     "saxena2024/table-VI",
     at_most(
-        0.7,
+        0.6,
         why="rank agreement; F1 0.05 of 0.79 printed. Keras puts -2e38 where no attention is due, the calibrated range "
-        "takes it in, and all scores round to one level; with -40 there int8 keeps 0.74",
+        "takes it in, and all scores round to one level: 0.44 to 0.48; with bounded masks 0.70 to 0.75",
     ),
     kind="trend",
 )
 @every_subject
-@pytest.mark.parametrize("recipe", INTEGER)
+@pytest.mark.parametrize("recipe", MASKED)
 def test_int8_forgets_what_it_attended_to(subject, recipe, compressed, report_table):
+    return told(compressed(subject, recipe), report_table).score
+
+
+def still_ranks(recipe: str) -> Bound:
+    if recipe.startswith("int16x8"):
+        return at_least(0.98, why="rank agreement of 16-bit activations, 0.998; those of 8 bits are at 0.7")
+    return at_least(
+        0.6, why="rank agreement, 0.70 to 0.75: the outliers of its activations share 255 levels; 0.44 if masks do too"
+    )
+
+
+@claim("saxena2024/table-VI", still_ranks, kind="trend")
+@every_subject
+@pytest.mark.parametrize("recipe", INTEGER)
+def test_integers_with_bounded_masks_still_rank(subject, recipe, compressed, report_table):
     return told(compressed(subject, recipe), report_table).score
 
 

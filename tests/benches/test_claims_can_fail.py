@@ -35,6 +35,7 @@ WRONG = {
     "test_gpt2_stores_its_tied_table_once": ("the tied table written twice", 652_000_000),
     "test_gptq_errs_less_than_rounding_to_nearest": ("errors not carried to the next columns", 0.99),
     "test_int8_forgets_what_it_attended_to": ("quantization skipped", 1.0),
+    "test_integers_with_bounded_masks_still_rank": ("masks kept as Keras has them", 0.46),
     "test_nf4_keeps_rouge_l_within_a_percent": ("a scale a tensor", 20.0),
     "test_nf4_leaves_under_a_sixth_of_the_parameters_bytes": ("four bits a byte each", 0.28),
     "test_rank_4_and_the_final_norm_are_the_printed_count": ("keys adapted too", 0.223),
