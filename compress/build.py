@@ -276,11 +276,20 @@ class Builder:
     """Builds artifacts in one long-lived process, which alone imports the frameworks, and replaces it when it dies.
 
     A `quiet` one drops what frameworks print as they load: outside of a test nothing else holds it back.
+    One that is not `alone` leaves the other cores to the others.
     """
 
-    def __init__(self, store: Store, announce: Callable[[str], None] = lambda _: None, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        announce: Callable[[str], None] = lambda _: None,
+        *,
+        quiet: bool = False,
+        alone: bool = True,
+    ) -> None:
         self.store = store
         self.quiet = quiet
+        self.alone = alone
         self.announce = announce
         self._pool: ProcessPoolExecutor | None = None
         self._is_idle = True
@@ -302,7 +311,7 @@ class Builder:
         self.announce(f"building {subject.name}: {recipe}")
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
-                1, multiprocessing.get_context("spawn"), initializer=_start_builder, initargs=(self.quiet,)
+                1, multiprocessing.get_context("spawn"), initializer=_start_builder, initargs=(self.quiet, self.alone)
             )
         self._is_idle = False
         try:
@@ -346,7 +355,7 @@ def build_all(
     total, built, taking = sum(map(len, queue)), itertools.count(1), threading.Lock()
 
     def work() -> None:
-        with contextlib.closing(Builder(store, quiet=True)) as builder:
+        with contextlib.closing(Builder(store, quiet=True, alone=False)) as builder:
             while True:
                 with taking:
                     if not queue or stopped.is_set():
@@ -378,7 +387,9 @@ def _build_here(store: Store, subject: Subject, text: str) -> Artifact:
     return build_artifact(store, subject, text, _KEPT)
 
 
-def _start_builder(quiet: bool) -> None:
+def _start_builder(quiet: bool, alone: bool) -> None:
+    if not alone:
+        os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")  # the other cores have builders of their own
     if quiet and not os.environ.get("COMPRESS_VERBOSE"):
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
