@@ -32,12 +32,12 @@ from filelock import FileLock
 
 from compress.artifact import FORMATS, Artifact, sha256_of
 from compress.claims.fingerprint import library_versions
+from compress.conversions import conversions_of, sharing
 from compress.curve import Curve, curve_from_json, recording
 from compress.errors import CompressError, RecipeError, RuntimeCrash
 from compress.kept import Kept, SharedModel
 from compress.measure.size import gzip_bytes
 from compress.model_file import ModelFile
-from compress.quantization.conversion import sharing
 from compress.recipe import Recipe, format_step
 from compress.runtime.parent import end_with_parent
 from compress.subject import Dataset, Subject
@@ -58,6 +58,7 @@ _SHARED = (
     "subject.py",
     "model_file.py",
     "records.py",
+    "conversions.py",
     "ends.py",
     "training.py",
     "curve.py",
@@ -205,7 +206,7 @@ def _build(store: Store, subject: Subject, recipe: Recipe, kept: Kept) -> Artifa
             first = format_step(recipe.transforms[0])
             raise RecipeError(f"{first} needs a Keras model (.keras or .h5), and {model.path} is a {model.format} one")
         key = _key(subject, recipe.transforms, "model")
-        source = kept.changed(key, lambda: _after(store, subject, recipe.transforms, model, data))
+        source = kept.changed(key, lambda: _after(store, subject, recipe.transforms, given, data))
         given.check(str(recipe))
         compress_time_s = source.time_s
     spared_s, started = source.conversions.spared_s, time.perf_counter()
@@ -236,12 +237,14 @@ def _served(subject: Subject, recipe: Recipe, source: SharedModel) -> keras.Mode
     return source.conversions.once("served", lambda: serve(model))
 
 
-def _after(store: Store, subject: Subject, steps: tuple[Any, ...], model: keras.Model, data: Dataset) -> SharedModel:
+def _after(store: Store, subject: Subject, steps: tuple[Any, ...], given: SharedModel, data: Dataset) -> SharedModel:
     """Return the model after all of `steps`, and what they took and recorded together."""
     time_s = 0.0
     curves: list[Curve] = []
+    model = given.model
     for index in range(len(steps)):
-        model, made = _transformed(store, subject, steps[: index + 1], model, data)
+        with sharing(given.model, given.conversions):
+            model, made = _transformed(store, subject, steps[: index + 1], model, data)
         time_s += float(made["step_time_s"])
         curves += map(curve_from_json, made["curves"])
     return SharedModel(model, time_s, curves=tuple(curves))
@@ -256,11 +259,12 @@ def _transformed(
     key, name = _key(subject, steps, "model"), "model.keras"
     found = store.find(key, name)
     if found is None:
-        started = time.perf_counter()
+        shared = conversions_of(model)
+        spared_s, started = shared.spared_s, time.perf_counter()
         with recording() as recorded:
             changed = steps[-1].transform(model, data, subject.training, seed=SEED)
         made = {
-            "step_time_s": time.perf_counter() - started,
+            "step_time_s": time.perf_counter() - started + shared.spared_s - spared_s,
             "libraries": library_versions(),
             "curves": [curve.to_json() for curve in recorded.curves(format_step(steps[-1]))],
         }

@@ -6,12 +6,14 @@ model say more of each sample, and ask nothing of a model that is not damaged.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.conversions import conversions_of
 from compress.ends import keras_inputs
 from compress.records import are_records, fields
 
@@ -25,13 +27,20 @@ _LEAST = 1e-7
 
 
 def soft_targets(teacher: keras.Model, inputs: NDArray[Any], *, from_logits: bool) -> NDArray[np.float32]:
-    """Return the classifier `teacher`'s softened probabilities for `inputs`: ``(8000, 32, 32, 3) -> (8000, 10)``."""
+    """Return the classifier `teacher`'s softened probabilities for `inputs`: ``(8000, 32, 32, 3) -> (8000, 10)``.
+
+    Where recipes of one model share what they have in common, it answers once for all of them.
+    """
     import tensorflow as tf
 
-    given = keras_inputs(teacher, fields(inputs)) if are_records(inputs) else inputs
-    outputs = teacher.predict(given, batch_size=500, verbose=0)
-    softened: NDArray[np.float32] = tf.nn.softmax(_logits(outputs, from_logits=from_logits) / TEMPERATURE).numpy()
-    return softened
+    def answer() -> NDArray[np.float32]:
+        given = keras_inputs(teacher, fields(inputs)) if are_records(inputs) else inputs
+        outputs = teacher.predict(given, batch_size=500, verbose=0)
+        softened: NDArray[np.float32] = tf.nn.softmax(_logits(outputs, from_logits=from_logits) / TEMPERATURE).numpy()
+        return softened
+
+    digest = hashlib.sha256(np.ascontiguousarray(inputs).tobytes()).hexdigest()
+    return conversions_of(teacher).once(f"answers to {digest}", answer)
 
 
 def distillation_loss(*, from_logits: bool) -> Callable[[Any, Any], Any]:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from compress.conversions import Conversions
 from compress.curve import Curve
 from compress.errors import CompressError
 from compress.model_file import ModelFile
-from compress.quantization.conversion import Conversions
 from compress.subject import Dataset, Subject
 
 if TYPE_CHECKING:

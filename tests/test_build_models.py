@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from compress.build import Store, build_artifact, find_artifact
+from compress.conversions import conversions_of
 from compress.errors import CompressError
 from compress.kept import Kept
 from compress.pruning.magnitude import Prune
-from compress.quantization.conversion import conversions_of
 from compress.quantization.export import Float32
 from compress.recipe import STEPS, Recipe
 from compress.subject import Dataset, Subject

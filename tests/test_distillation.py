@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from compress.conversions import Conversions, sharing
 from compress.distillation import TEMPERATURE, distillation_loss, soft_targets
 from compress.pruning.magnitude import Prune, Retrain
 from compress.step import Transform
@@ -214,3 +215,19 @@ def test_a_cosine_takes_the_learning_rate_to_almost_zero_by_the_last_step(
     largest = np.abs(np.diff([*watch.seen, all_kernels(student)], axis=0)).max(axis=1)
     fraction = 0.5 * (1 + np.cos(np.pi * np.arange(steps) / steps)) if decay == "cosine" else np.ones(steps)
     np.testing.assert_allclose(largest, 1e-4 * fraction, rtol=0.05, atol=2e-7)
+
+
+def test_a_teacher_answers_once_for_all_recipes_of_one_model():
+    teacher, samples = Answering(np.float32([[0.2, 0.8]])), np.zeros(1)
+    asked = []
+    teacher.predict = lambda *_, **__: asked.append(1) or np.float32([[0.2, 0.8]])
+
+    with sharing(teacher, Conversions()):
+        first, again, others = (
+            soft_targets(teacher, each, from_logits=False) for each in (samples, samples, np.ones(1))
+        )
+    alone = soft_targets(teacher, samples, from_logits=False)
+
+    assert len(asked) == 3  # once for each of two data sets, and once where nothing is shared
+    for each in (again, others, alone):
+        np.testing.assert_array_equal(each, first)

@@ -107,7 +107,7 @@ def test_shared_weights_need_five_bits(subject, compressed):
     import numpy as np
 
     most = 0
-    with h5py.File(compressed(subject, "cluster(32)@keras").artifact.path, "r") as file:
+    with h5py.File(compressed(subject, "cluster(32, epochs=1)@keras").artifact.path, "r") as file:
 
         def distinct(_, item):
             nonlocal most

@@ -15,7 +15,7 @@ VARIANTS = [
     "checkpoint@keras",
 ]
 PRUNED = ["retrain", "prune(0.8)", "prune(0.8) | int8", "prune(0.8) | int8@onnx", "prune(0.8)@keras"]
-TOOLKIT = ["tfmot_prune(0.8)", "qat | int8", "cluster(32)"]
+TOOLKIT = ["tfmot_prune(0.8)", "qat | int8", "cluster(32, epochs=1)"]
 
 
 @pytest.mark.parametrize("recipe", [*VARIANTS, *PRUNED, *TOOLKIT])

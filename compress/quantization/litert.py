@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.conversions import Conversions, conversions_of
 from compress.ends import INPUT_NAME
 from compress.errors import CompressError
 from compress.model_file import ModelFile
 from compress.quantization.calibration import BINS, percentile_range
-from compress.quantization.conversion import Conversions, conversions_of
 from compress.quantization.masks import attention_masks
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import Serving, serving

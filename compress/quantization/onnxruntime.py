@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from compress.conversions import conversions_of
 from compress.ends import INPUT_NAME
 from compress.errors import CompressError
 from compress.model_file import ModelFile
 from compress.quantization.calibration import PERCENTILE
-from compress.quantization.conversion import conversions_of
 from compress.quantization.masks import bound_masks
 from compress.quantization.onnx_names import name_by_place, pin_bytes, prepare_own, sort_from_outputs, write_erfc_by_erf
 from compress.quantization.onnx_updates import update_handlers

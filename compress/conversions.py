@@ -1,4 +1,4 @@
-"""What the files of one model begin with, converted once for all of them, and charged to each that uses it."""
+"""What recipes of one model have in common, made once for all of them, and charged to each that uses it."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from compress.quantization.conversion import Conversions, conversions_of, sharing
+from compress.conversions import Conversions, conversions_of, sharing
 
 
 @pytest.fixture
