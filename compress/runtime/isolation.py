@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,15 @@ from numpy.typing import NDArray
 
 from compress.decoding import Decoding
 from compress.errors import CompressError, ModelFileError, RuntimeCrash
+from compress.runtime.standby import Standby
 
 DEADLINE_S = 300.0
+
+POLL_S = 0.02
+"""How often a worker is looked at, in seconds."""
+
+ANSWERING = "running the evaluation samples"
+"""The stage of a worker in which no single inference is timed."""
 
 
 @dataclass(frozen=True)
@@ -75,18 +83,39 @@ def run_isolated(
             "decoding": asdict(decoding) if decoding else None,
         }
         (folder / "job.json").write_text(json.dumps(job))
-        command = [sys.executable, "-m", "compress.runtime.worker", str(folder)]
+        worker = Standby.take(runtime, worker_environment())
         try:
-            done = subprocess.run(  # noqa: S603 - the interpreter itself, with a folder made here
-                command, capture_output=True, text=True, timeout=deadline_s, env=worker_environment(), errors="replace"
-            )
+            stderr = _wait(worker, folder, deadline_s, times_answers=decoding is not None)
         except subprocess.TimeoutExpired:
+            worker.end()
             raise RuntimeCrash(f"{model}: hung; no answer within {deadline_s:g} s while {_stage(folder)}") from None
-        if done.returncode != 0 or not (folder / "result.json").exists():
-            raise death(str(model), done.returncode, done.stderr, _stage(folder))
+        except BaseException:
+            worker.end()
+            raise
+        returncode = worker.process.returncode
+        if returncode != 0 or not (folder / "result.json").exists():
+            raise death(str(model), returncode, stderr, _stage(folder))
         result = json.loads((folder / "result.json").read_text())
         outputs = np.load(folder / "outputs.npy", allow_pickle=False)
     return Run(outputs=outputs, **{**result, "latency_s": tuple(result["latency_s"])})
+
+
+def _wait(worker: Standby, folder: Path, deadline_s: float, *, times_answers: bool) -> str:
+    """Hand the job in `folder` to `worker`, wait for its end, and return what it wrote to standard error.
+
+    Once nothing of it is timed any more, the next worker is started. Raises `subprocess.TimeoutExpired`.
+    """
+    given: str | None = f"{folder}\n"
+    deadline = time.monotonic() + deadline_s
+    while True:
+        try:
+            return worker.process.communicate(given, timeout=min(POLL_S, max(0.0, deadline - time.monotonic())))[1]
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= deadline:
+                raise
+            given = None
+            if not times_answers and _stage(folder) == ANSWERING:
+                Standby.keep_one(worker.runtime, worker.environment)
 
 
 def worker_environment() -> dict[str, str]:

@@ -1,11 +1,13 @@
 """The child side of isolation: run one model file in a fresh process and write down what happened.
 
-Started as ``python -m compress.runtime.worker FOLDER`` by `compress.runtime.isolation`, which holds the contract. The
-folder holds ``job.json``; the worker leaves ``stage`` (how far it got), ``result.json`` and ``outputs.npy``.
+Started as ``python -m compress.runtime.worker RUNTIME`` by `compress.runtime.standby`, and given a folder on its
+standard input by `compress.runtime.isolation`, which holds the contract. The folder holds ``job.json``; the worker
+leaves ``stage`` (how far it got), ``result.json`` and ``outputs.npy``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
@@ -17,8 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from compress.decoding import Decoding
+from compress.errors import CompressError
 from compress.runtime.answers import answer_all
 from compress.runtime.decoding import decode, sample_for
+from compress.runtime.isolation import ANSWERING
 from compress.runtime.parent import end_with_parent
 from compress.runtime.session import open_session, prepare
 
@@ -40,7 +44,6 @@ def peak_memory_bytes() -> int:
 
 def main(folder: Path) -> None:
     """Run the job in `folder`; whatever kills this process leaves the stage it died in behind."""
-    end_with_parent()
     job = json.loads((folder / "job.json").read_text())
 
     def stage(name: str) -> None:
@@ -75,7 +78,7 @@ def main(folder: Path) -> None:
         call()
         latency_s.append(time.perf_counter() - started)
 
-    stage("running the evaluation samples")
+    stage(ANSWERING)
     if job["decoding"]:
         outputs, generation_time_s = decode(session, np.asarray(inputs), Decoding(**job["decoding"]))
         peak_memory = peak_memory_bytes()
@@ -97,5 +100,18 @@ def main(folder: Path) -> None:
     os.replace(folder / "result.json.part", folder / "result.json")
 
 
+def wait(runtime: str) -> None:
+    """Import what `runtime` needs, and run the job in the folder that is named then; none comes when it is not needed.
+
+    What importing has against it, it says again when there is a job to answer for.
+    """
+    end_with_parent()
+    with contextlib.suppress(CompressError, ImportError):
+        prepare(runtime)
+    folder = sys.stdin.readline().strip()
+    if folder:
+        main(Path(folder))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    wait(sys.argv[1])
