@@ -4,12 +4,17 @@ A file of a causal model takes one token, its ``position`` and the ``cache`` of 
 ``logits`` and ``new_cache``; a prompt is read the same way. A file without a cache, such as an encoder-decoder's, takes
 the whole sequence each time. Greedy and beam search choose as keras-hub's samplers do: in a beam search, a text that
 has ended goes on and keeps losing, the search ends when all have ended, and nothing is normalised by length.
+
+What prompts begin with alike is read once, which changes no answer: the same calls give the same values. Its time
+counts for each of them.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise, takewhile
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,8 +44,14 @@ class Prompt:
 class Reader(Protocol):
     """What reads a text so far and gives the logits of its next token; a state is what it remembers of the text."""
 
-    def begin(self, prompt: Prompt) -> tuple[Any, NDArray[np.float32]]:
-        """Return the state after a prompt, and the logits ``(vocabulary,)`` of the token behind it."""
+    spared_s: float
+    """How long it took to read what did not have to be read again for the last prompt."""
+
+    def begin(self, prompt: Prompt, shared: Collection[int] = ()) -> tuple[Any, NDArray[np.float32]]:
+        """Return the state after a prompt, and the logits ``(vocabulary,)`` of the token behind it.
+
+        `shared` are how many of its first tokens prompts to come have in common with it.
+        """
         ...
 
     def go_on(self, state: Any, token: int) -> tuple[Any, NDArray[np.float32]]:
@@ -54,21 +65,24 @@ class CachedReader:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._empty = np.zeros((1, *session.input_shapes[CACHE]), np.float32)
-
-    def sample(self, token: int, position: int, cache: NDArray[np.float32]) -> NDArray[Any]:
-        """Return the one record of a step."""
-        at = np.array([[position]], np.int32)
-        return records({TOKEN: np.array([[token]], np.int32), POSITION: at, CACHE: cache})
+        self._kept: dict[tuple[int, ...], tuple[Any, NDArray[np.float32], float]] = {}
+        self.spared_s = 0.0
 
     def _step(self, token: int, position: int, cache: NDArray[np.float32]) -> tuple[Any, NDArray[np.float32]]:
-        found = self._session.invoke(self.sample(token, position, cache))
+        found = self._session.answer(_step_of(token, position, cache))
         return (position + 1, found[NEW_CACHE]), found[LOGITS][0]
 
-    def begin(self, prompt: Prompt) -> tuple[Any, NDArray[np.float32]]:
-        """Return the state after all of the prompt's tokens, read one by one."""
-        state: Any = (0, self._empty)
-        for token in prompt.tokens[: prompt.length]:
-            state, logits = self._step(int(token), *state)
+    def begin(self, prompt: Prompt, shared: Collection[int] = ()) -> tuple[Any, NDArray[np.float32]]:
+        """Return the state after all of the prompt's tokens, read one by one where no prompt before began with them."""
+        tokens = tuple(prompt.tokens[: prompt.length].tolist())
+        self._kept = {start: kept for start, kept in self._kept.items() if start == tokens[: len(start)]}
+        known = max(self._kept, key=len, default=())
+        state, logits, self.spared_s = self._kept.get(known, ((0, self._empty), self._empty, 0.0))
+        began = time.perf_counter() - self.spared_s
+        for count, token in enumerate(tokens[len(known) :], len(known) + 1):
+            state, logits = self._step(token, *state)
+            if count in shared:
+                self._kept[tokens[:count]] = state, logits, time.perf_counter() - began
         return state, logits
 
     def go_on(self, state: Any, token: int) -> tuple[Any, NDArray[np.float32]]:
@@ -77,7 +91,7 @@ class CachedReader:
 
     def first(self, prompt: Prompt) -> NDArray[Any]:
         """Return the record of a prompt's first token, as what one call of the file is timed with."""
-        return self.sample(int(prompt.tokens[0]), 0, self._empty)
+        return records(_step_of(int(prompt.tokens[0]), 0, self._empty))
 
 
 class WholeReader:
@@ -86,12 +100,13 @@ class WholeReader:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._prefix = _prefix(session.input_names)
+        self.spared_s = 0.0
 
     def _step(self, record: NDArray[Any], length: int) -> tuple[Any, NDArray[np.float32]]:
         found = fields(self._session.invoke(record), LOGITS)[LOGITS]
         return (record, length), found[0, length - 1]
 
-    def begin(self, prompt: Prompt) -> tuple[Any, NDArray[np.float32]]:
+    def begin(self, prompt: Prompt, shared: Collection[int] = ()) -> tuple[Any, NDArray[np.float32]]:  # noqa: ARG002
         """Return the state after the prompt."""
         return self._step(prompt.record, prompt.length)
 
@@ -148,25 +163,46 @@ def decode(session: Session, prompts: NDArray[Any], decoding: Decoding) -> tuple
     """
     reader = reader_of(session)
     found = np.full((len(prompts), decoding.most_new), NOTHING, np.int32)
-    started = time.perf_counter()
-    for row, record in zip(found, prompts, strict=True):
-        prompt = prompt_of(record[None])
+    given, spent_s = [prompt_of(record[None]) for record in prompts], 0.0
+    for index, shared in _in_order(given):
+        started, prompt = time.perf_counter(), given[index]
         most = min(decoding.most_new, len(prompt.tokens) - prompt.length)
+        begun = reader.begin(prompt, shared)
         answer = (
-            _greedy(reader, prompt, decoding.end, most)
+            _greedy(reader, begun, decoding.end, most)
             if decoding.beams == 1
-            else _beam(reader, prompt, decoding.end, most, decoding.beams)
+            else _beam(reader, begun, decoding.end, most, decoding.beams)
         )
-        row[: len(answer)] = answer
-    return found, (time.perf_counter() - started) / len(prompts)
+        found[index, : len(answer)] = answer
+        spent_s += time.perf_counter() - started + reader.spared_s
+    return found, spent_s / len(prompts)
+
+
+def _in_order(prompts: Sequence[Prompt]) -> list[tuple[int, frozenset[int]]]:
+    """Return the order to read prompts in, those that begin alike after each other.
+
+    Beside each one's number stand the counts of its first tokens that prompts to come have in common with it.
+    """
+    texts = [prompt.tokens[: prompt.length].tolist() for prompt in prompts]
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    alike = [_alike(texts[one], texts[other]) for one, other in pairwise(order)]
+    return [(index, frozenset(accumulate(alike[place:], min))) for place, index in enumerate(order)]
+
+
+def _alike(one: Sequence[int], other: Sequence[int]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _step_of(token: int, position: int, cache: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    return {TOKEN: np.array([[token]], np.int32), POSITION: np.array([[position]], np.int32), CACHE: cache}
 
 
 def _prefix(names: Any) -> str:
     return "decoder_" if "decoder_token_ids" in names else ""
 
 
-def _greedy(reader: Reader, prompt: Prompt, end: int, most: int) -> list[int]:
-    state, logits = reader.begin(prompt)
+def _greedy(reader: Reader, begun: tuple[Any, NDArray[np.float32]], end: int, most: int) -> list[int]:
+    state, logits = begun
     answer: list[int] = []
     while len(answer) < most:
         token = int(logits.argmax())
@@ -178,8 +214,8 @@ def _greedy(reader: Reader, prompt: Prompt, end: int, most: int) -> list[int]:
     return answer
 
 
-def _beam(reader: Reader, prompt: Prompt, end: int, most: int, beams: int) -> list[int]:
-    state, logits = reader.begin(prompt)
+def _beam(reader: Reader, begun: tuple[Any, NDArray[np.float32]], end: int, most: int, beams: int) -> list[int]:
+    state, logits = begun
     states, every = [state] * beams, np.stack([logits] * beams)
     texts: list[list[int]] = [[] for _ in range(beams)]
     sums = np.array([0.0] + [-1e9] * (beams - 1), np.float32)  # at first all are one text

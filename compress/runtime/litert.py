@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -76,6 +76,16 @@ class LiteRTSession:
             for name, detail in self._outputs.items():
                 outputs[name].append(dequantize(self._interpreter.get_tensor(detail["index"]), detail)[0])
         return answers(outputs)
+
+    def answer(self, sample: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Return the outputs of one sample by name."""
+        for name, detail in self._inputs.items():
+            self._interpreter.set_tensor(detail["index"], quantize(sample[name], detail))
+        self._interpreter.invoke()
+        return {
+            name: dequantize(self._interpreter.get_tensor(detail["index"]), detail)
+            for name, detail in self._outputs.items()
+        }
 
     def bind(self, x1: NDArray[Any]) -> Callable[[], object]:
         """Return the interpreter's own ``invoke`` with `x1` in its input tensor, which no inference writes to."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -85,6 +85,12 @@ class ONNXSession:
             for name, output in zip(self.output_names, found, strict=True):
                 outputs[name].append(output[0])
         return answers(outputs)
+
+    def answer(self, sample: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Return the outputs of one sample by name."""
+        given = {own: np.ascontiguousarray(sample[name], dtype) for name, (own, dtype) in self._inputs.items()}
+        found = self._session.run(self._outputs, given)
+        return {name: np.asarray(one, np.float32) for name, one in zip(self.output_names, found, strict=True)}
 
     def bind(self, x1: NDArray[Any]) -> Callable[[], object]:
         """Return ``run_with_iobinding`` over `x1` in place; ONNX Runtime allocates the outputs in each call."""

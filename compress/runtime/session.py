@@ -6,7 +6,7 @@ trust the file go through `compress.runtime.isolation`. `read_parts` and `op_cou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -58,6 +58,14 @@ class Session(Protocol):
         """Return the outputs of the samples `x`: ``(n, 28, 28, 1) -> (n, 10)`` float32.
 
         Integer inputs and outputs are quantized and dequantized with the parameters in the file.
+        """
+        ...
+
+    def answer(self, sample: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Return the outputs of one sample by name, ``{"logits": (1, 609), "new_cache": (1, 2, 2, 96, 4, 24)}``.
+
+        As `invoke` gives them, but `sample` is not checked, and nothing goes through records: what calls a file
+        thousands of times, each with what the last call gave, is not to spend its time on copies.
         """
         ...
 

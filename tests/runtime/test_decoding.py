@@ -8,7 +8,7 @@ import pytest
 from compress.decoding import Decoding
 from compress.errors import DataError, ModelFileError
 from compress.records import records
-from compress.runtime.decoding import decode, prompt_of, sample_for
+from compress.runtime.decoding import CachedReader, decode, prompt_of, sample_for
 
 VOCABULARY, LENGTH, END = 5, 9, 0
 
@@ -40,12 +40,12 @@ class CachedSession:
     input_shapes = {"token_ids": (1,), "position": (1,), "cache": (LENGTH,)}  # noqa: RUF012 - as a session has it
     calls = 0
 
-    def invoke(self, x):
+    def answer(self, sample):
         self.calls += 1
-        cache, position = x["cache"].copy(), int(x["position"][0, 0])
-        cache[0, position] = x["token_ids"][0, 0] + 1
+        cache, position = sample["cache"].copy(), int(sample["position"][0, 0])
+        cache[0, position] = sample["token_ids"][0, 0] + 1
         text = tuple(int(value) - 1 for value in cache[0, : position + 1])
-        return records({"logits": logits_of(text)[None], "new_cache": cache})
+        return {"logits": logits_of(text)[None], "new_cache": cache}
 
 
 def prompts(*texts: tuple[int, ...]) -> np.ndarray:
@@ -125,6 +125,46 @@ def test_each_token_of_prompt_and_answer_but_the_last_is_read_once():
     decode(session, prompts((1, 2, 3)), Decoding(end=99, most_new=4))
 
     assert session.calls == 3 + 4 - 1
+
+
+ALIKE = [(3, 1, 2, 2), (1,), (3, 1, 2), (4, 4, 1), (3, 1, 2, 2), (1, 2), (3, 1, 4)]
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_what_prompts_begin_with_alike_is_read_once_and_changes_no_answer(beams):
+    decoding, session = Decoding(end=END, most_new=4, beams=beams), CachedSession()
+
+    together, _ = decode(session, prompts(*ALIKE), decoding)
+    alone = [(each := CachedSession(), decode(each, prompts(one), decoding)[0][0]) for one in ALIKE]
+
+    np.testing.assert_array_equal(together, [answer for _, answer in alone])
+    beginnings = {one[:length] for one in ALIKE for length in range(1, len(one) + 1)}
+    assert sum(each.calls for each, _ in alone) - session.calls == sum(map(len, ALIKE)) - len(beginnings)
+
+
+def test_the_time_of_an_answer_counts_what_was_read_for_another_prompt(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("compress.runtime.decoding.time.perf_counter", lambda: clock[0])
+
+    class Slow(CachedSession):
+        def answer(self, sample):
+            clock[0] += 1.0
+            return super().answer(sample)
+
+    _, seconds = decode(Slow(), prompts(*ALIKE), Decoding(end=99, most_new=3))
+
+    assert seconds == np.mean([len(one) + 3 - 1 for one in ALIKE])
+
+
+def test_no_more_is_remembered_than_prompts_to_come_begin_with():
+    reader = CachedReader(CachedSession())
+    first, second, third = (prompt_of(one[None]) for one in prompts((1, 2, 3, 4), (1, 2, 4), (3,)))
+
+    reader.begin(first, {2})
+    assert list(reader._kept) == [(1, 2)]
+    reader.begin(second, ())
+    reader.begin(third, ())
+    assert not reader._kept
 
 
 def test_what_one_call_is_timed_with_is_the_first_step_of_a_prompt():
