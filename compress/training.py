@@ -29,13 +29,25 @@ _logger = logging.getLogger(__name__)
 
 
 def clone(model: keras.Model) -> keras.Model:
-    """Return a new Keras 3 model of the same architecture and weights, sharing neither variables nor state."""
+    """Return a new Keras 3 model of the same architecture and weights, sharing neither variables nor state.
+
+    Raises `RecipeError` for a model with a layer that a model within it has too: Keras copies such a layer twice.
+    """
     import keras
 
     if isinstance(model, keras.Sequential):
         copy = keras.models.clone_model(model)
     else:
         copy = keras.models.clone_model(model, input_tensors=inputs_like(model))
+    if len(copy.weights) != len(model.weights):
+        parts = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+        within = {id(one) for part in parts for one in part._flatten_layers(include_self=False)}
+        shared = ", ".join(layer.name for layer in model.layers if id(layer) in within)
+        raise RecipeError(
+            f"{model.name} calls layers of a model within it once more ({shared}), which no copy would share; build it "
+            "of one graph: call them on the inner model's own output, as keras.Model(backbone.input, "
+            "backbone.token_embedding(backbone.output, reverse=True))"
+        )
     copy.set_weights(model.get_weights())
     return copy
 

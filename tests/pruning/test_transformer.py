@@ -61,6 +61,11 @@ def widths(model: Any) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
+def test_a_layer_shared_with_a_model_within_is_refused_and_named() -> None:
+    with pytest.raises(RecipeError, match=r"writer calls layers of a model within it once more .*token_embedding"):
+        clone(writer(nested=True))
+
+
 def test_with_nothing_removed_the_rebuilt_model_computes_the_very_same(name):
     model, data = classifier(name), texts(60)
     whole = without_parts(model, find_blocks(model), EVERYTHING)
