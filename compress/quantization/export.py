@@ -191,6 +191,10 @@ def _write(
             raise RecipeError(f"a .{model.format} model is written for {can}, not for @{runtime}; {model.path} is one")
         if precision == "float32" and model.format in ("tflite", "onnx"):
             return model.read()
+    if calibration is not None:
+        from compress.quantization.calls import steps
+
+        calibration = steps(model, calibration)
     if runtime == "litert":
         from compress.quantization.litert import write_litert
 
