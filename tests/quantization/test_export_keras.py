@@ -146,6 +146,7 @@ def test_a_table_can_stay_float32(words):
 
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method:UserWarning")  # as Keras has it
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # as above
 def test_a_model_that_was_quantized_alike_takes_the_file_and_answers_nearly_as_before(words, tmp_path):
     import keras
 
