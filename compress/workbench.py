@@ -27,7 +27,7 @@ from compress.measure.sample_pictures import sample_pictures
 from compress.measure.scores import Scores
 from compress.recipe import Recipe
 from compress.runtime.isolation import run_isolated
-from compress.runtime.tflite import read_weights
+from compress.runtime.tflite_weights import read_weights
 from compress.subject import Dataset, Subject
 
 BESIDE_OTHERS = ("time", "memory")

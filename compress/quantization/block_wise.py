@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from compress.errors import RecipeError
-from compress.quantization.export import Float32
+from compress.quantization.export import Float32, check_keras
 
 if TYPE_CHECKING:
     from compress.quantization.export import Model
@@ -29,9 +29,10 @@ class Int4:
     """Int4 weights with a scale for each ``block`` values that are summed over; activations stay as they are.
 
     ``method`` rounds to nearest, or by GPTQ on `calibration` training samples. ``embeddings`` says whether tables that
-    are looked up are packed as well; ``granularity`` channel, for LiteRT, gives a row one scale instead of its blocks.
-    ONNX Runtime multiplies float32 activations (MatMulNBits); LiteRT quantizes them to int8 as it goes, as in
-    ``dynamic_range``. Convolutions stay float32. Raises `RecipeError` for a value that no runtime has.
+    are looked up are packed as well; ``granularity`` channel gives an output one scale instead of one a block, not in
+    ONNX files. ONNX Runtime multiplies float32 activations (MatMulNBits); LiteRT quantizes them to int8 as it goes, as
+    in ``dynamic_range``; Keras unpacks, its zero not in the middle, and its file is ``.weights.h5``. Convolutions stay
+    float32. Raises `RecipeError` for a value that no runtime has.
     """
 
     block: int = 32
@@ -40,7 +41,7 @@ class Int4:
     granularity: Granularity = "block"
     calibration: int = 100
 
-    runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx"})
+    runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx", "keras"})
 
     def __post_init__(self) -> None:
         _check_block(self.block)
@@ -56,14 +57,21 @@ class Int4:
 
         Raises `RecipeError` for an option that `runtime` has not, `CompressError` for a model with nothing to pack.
         """
-        if runtime != "litert" and self.granularity == "channel":
-            raise RecipeError("int4(granularity=channel) is for LiteRT; leave the granularity out for @" + runtime)
+        if runtime == "onnx" and self.granularity == "channel":
+            raise RecipeError("int4(granularity=channel) is for LiteRT and Keras; leave the granularity out for @onnx")
+        block = None if self.granularity == "channel" else self.block
+        if runtime == "keras":
+            if self.method == "gptq":
+                raise RecipeError("int4(method=gptq) is for LiteRT and ONNX; leave the method out for @keras")
+            check_keras("int4", model)
+            from compress.quantization.keras_file import write_int4_weights
+
+            return write_int4_weights(model, block, packs_embeddings=self.embeddings == "int4")
         samples = data.calibration(self.calibration, seed) if self.method == "gptq" else None
         content = Float32().export(model, data, runtime=runtime, seed=seed)
         if runtime == "litert":
             from compress.quantization.litert_four_bit import pack_litert
 
-            block = None if self.granularity == "channel" else self.block
             return pack_litert(content, block, packs_embeddings=self.embeddings == "int4", calibration=samples)
         from compress.quantization.onnx_four_bit import Packing, pack_onnx
 

@@ -37,7 +37,7 @@ class Float32:
     def export(self, model: Model, data: Dataset, *, runtime: str, seed: int) -> bytes:  # noqa: ARG002
         """Return the bytes of the file for `runtime`; of a .tflite or .onnx model, the file itself."""
         if runtime == "keras":
-            _check_keras("float32", model)
+            check_keras("float32", model)
             from compress.quantization.keras_file import write_weights
 
             return write_weights(model)
@@ -145,7 +145,7 @@ class Checkpoint:
     def export(self, model: Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
         """Return the bytes of the file for `runtime`; `seed` chooses the batch that fills missing slots."""
         _check_runtime("checkpoint", self.runtimes, runtime)
-        _check_keras("checkpoint", model)
+        check_keras("checkpoint", model)
         from compress.quantization.keras_file import write_checkpoint
 
         return write_checkpoint(model, data, seed)
@@ -162,7 +162,8 @@ def _check_calibration(samples: object) -> None:
         raise RecipeError(f"calibration must be a whole number of samples from 1, got {samples!r}")
 
 
-def _check_keras(step: str, model: object) -> None:
+def check_keras(step: str, model: object) -> None:
+    """Raise `RecipeError` when `model`, which `step` is to write for Keras, is a file of another format."""
     if isinstance(model, ModelFile):
         raise RecipeError(f"{step}@keras needs a Keras model (.keras or .h5), and {model.path} is a {model.format} one")
 
@@ -191,6 +192,10 @@ def _write(
             raise RecipeError(f"a .{model.format} model is written for {can}, not for @{runtime}; {model.path} is one")
         if precision == "float32" and model.format in ("tflite", "onnx"):
             return model.read()
+    if calibration is not None:
+        from compress.quantization.calls import steps
+
+        calibration = steps(model, calibration)
     if runtime == "litert":
         from compress.quantization.litert import write_litert
 

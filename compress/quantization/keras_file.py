@@ -1,4 +1,4 @@
-"""Write Keras 3 weight files (.weights.h5): the weights only, or a checkpoint that holds Adam's slots as well.
+"""Write Keras 3 weight files (.weights.h5): the weights only, packed into 4 bits or not, or with Adam's slots.
 
 Layout after `keras.Model.save_weights`. Papers divide by both: Ishtiaq et al.'s small network by the weights alone,
 their AlexNet by weights and slots, three times as much.
@@ -6,6 +6,7 @@ their AlexNet by weights and slots, three times as much.
 
 from __future__ import annotations
 
+import inspect
 import math
 import tempfile
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compress.ends import keras_inputs
+from compress.errors import CompressError
 from compress.quantization.quiet import quiet_conversion
 from compress.records import fields, flat
+from compress.training import clone
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +40,39 @@ def write_weights(model: keras.Model) -> bytes:
     """
     with quiet_conversion("float32", "keras", _REMEDY):
         return _saved(model, optimizer=False)
+
+
+def write_int4_weights(model: keras.Model, block: int | None, *, packs_embeddings: bool) -> bytes:
+    """Return the content of a ``.weights.h5`` file with the weights as `keras.Model.quantize` packs them, two a byte.
+
+    Scales and zero points are one a block of inputs, or, without a block, scales one an output. The file is loaded into
+    a model that was quantized alike. Raises `CompressError` when this Keras has no int4 blocks, or the model no layer
+    to pack.
+    """
+    with quiet_conversion("int4", "keras", "try another runtime"):
+        packed = clone(model)
+        packed.quantize(config=_int4_blocks(block), filters=None if packs_embeddings else _is_no_table)
+        if not any(weight.dtype == "int8" for weight in packed.weights):
+            raise CompressError(f"{model.name} has no dense layer or embedding table, so there is nothing to pack")
+        return _saved(packed, optimizer=False)
+
+
+def _int4_blocks(block: int | None) -> Any:
+    import keras
+
+    config = getattr(keras.quantizers, "Int4QuantizationConfig", None)
+    if config is None or "block_size" not in inspect.signature(config).parameters:
+        raise CompressError(
+            f"int4@keras needs a Keras that packs weights in blocks, as 3.15 does, and this is {keras.__version__}; "
+            "pip install --upgrade keras, or write for @onnx or @litert"
+        )
+    return config(activation_quantizer=None, block_size=block)
+
+
+def _is_no_table(layer: keras.Layer) -> bool:
+    import keras
+
+    return not isinstance(layer, keras.layers.Embedding)
 
 
 def write_checkpoint(model: keras.Model, data: Dataset, seed: int) -> bytes:

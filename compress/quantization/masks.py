@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Literal
 from unittest.mock import patch
+
+from compress.errors import CompressError
 
 Masks = Literal["bounded", "kept"]
 
@@ -26,30 +29,62 @@ FUNCTIONS = (
     ("keras.src.layers.activations.softmax", "_large_negative_number"),
     ("keras.src.backend.tensorflow.nn", "_get_large_negative"),
 )
-"""Where Keras 3 has its numbers: of its softmax layer, and of attention that is computed in one call."""
+"""Where Keras 3.10 to 3.15 have their numbers: of the softmax layer, and of attention that is computed in one call.
+
+Neither is public, and no public name leads to them.
+"""
 
 
 @dataclass
 class Traced:
-    """Whether tracing met a mask."""
+    """Whether tracing met a mask, or may have met one that could not be told."""
 
     masked: bool = False
 
 
 @contextmanager
 def attention_masks(*, bounded: bool) -> Iterator[Traced]:
-    """Let Keras, as long as this lasts, trace its attention masks by `BOUND` if so asked, and tell whether it did."""
+    """Let Keras, as long as this lasts, trace its attention masks by `BOUND` if so asked, and tell whether it did.
+
+    Raises `CompressError` when masks are to be bounded and this Keras has its numbers elsewhere.
+    """
     found = Traced()
+    owners = [_owner(*function) for function in FUNCTIONS]
+    if not all(owners):
+        if bounded:
+            raise CompressError(_moved())
+        found.masked = True
+        yield found
+        return
     with ExitStack() as patches:
-        for module, function in FUNCTIONS:
-            own = getattr(import_module(module), function)
+        for owner, (_, function) in zip(owners, FUNCTIONS, strict=True):
+            own = getattr(owner, function)
 
             def number(dtype: Any, own: Callable[[Any], Any] = own) -> Any:
                 found.masked = True
                 return own(dtype) * 0 + BOUND if bounded else own(dtype)
 
-            patches.enter_context(patch.object(import_module(module), function, number))
+            patches.enter_context(patch.object(owner, function, number))
         yield found
+
+
+def _owner(module: str, function: str) -> ModuleType | None:
+    """Return the module that has `function`, or None when there is no such module or function."""
+    try:
+        found = import_module(module)
+    except ModuleNotFoundError:
+        return None
+    return found if callable(getattr(found, function, None)) else None
+
+
+def _moved() -> str:
+    import keras
+
+    gone = ", ".join(f"{module}.{name}" for module, name in FUNCTIONS if _owner(module, name) is None)
+    return (
+        f"Keras {keras.__version__} has no {gone}: what attention is masked by cannot be bounded for integers, which "
+        "would lose it; install a Keras from 3.10 to 3.15, or, for a model without attention, use int8(masks=kept)"
+    )
 
 
 def bound_masks(proto: Any) -> None:

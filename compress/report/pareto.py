@@ -1,29 +1,72 @@
-"""The Pareto set: what nothing else beats in every respect (dominance as in Kung, Luccio and Preparata 1975)."""
+"""The Pareto set of measured files: what no other beats (dominance as in Kung, Luccio and Preparata 1975).
+
+One beats another only by what is more than noise, and that is not transitive: of three files each may be as good as the
+next, and the first certainly better than the last. The set is then the kernel of the relation (von Neumann and
+Morgenstern 1944): no member beats another, and some member beats each that is none.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.claims.statistics import Paired, mean_interval
 
 LATENCY_STEP = 1.1
-"""Latencies within a step of ten percent are called equal, as two measurements of one file are not nearer."""
+"""Latencies within ten percent are called equal, as two measurements of one file are not nearer."""
+
+ALPHA = 0.05
+"""Of a quality that is called better: one-sided, as the intervals that are shown with it."""
 
 
-def pareto(points: Sequence[Sequence[float]]) -> list[bool]:
-    """Return whether each point is dominated by none, less being better in every coordinate.
+@dataclass(frozen=True)
+class Point:
+    """A file's size in bytes, seconds of a call, limits of its quality, and the quality of each sample if known."""
 
-    ``[(1, 9), (2, 5), (3, 5)] -> [True, True, False]``: a point is dominated by one that is no more in any coordinate
-    and less in one; equal points stay together. Raises `ValueError` for a coordinate that is not a number.
-    """
-    if any(math.isnan(value) for point in points for value in point):
-        raise ValueError("a Pareto set of points that are not numbers has no meaning")
-    return [not any(_dominates(other, point) for other in points) for point in points]
+    size: int
+    latency_s: float
+    low: float
+    high: float
+    each: NDArray[np.float32] | None = field(default=None, compare=False)
+
+    def is_faster_than(self, other: Point) -> bool:
+        """Return whether the difference is more than that of two measurements of one file."""
+        return self.latency_s * LATENCY_STEP < other.latency_s
+
+    def is_better_than(self, other: Point) -> bool:
+        """Return whether the quality is certainly higher: by a paired test, else by limits that do not overlap.
+
+        McNemar's exact test where each sample is right or wrong, Student's t of the differences where it has a score.
+        """
+        mine, its = self.each, other.each
+        if mine is None or its is None or mine.shape != its.shape:
+            return self.low > other.high
+        if all(np.isin(each, (0, 1)).all() for each in (mine, its)):
+            return Paired.of(mine.astype(bool), its.astype(bool)).mcnemar_p() < ALPHA
+        return mean_interval(mine - its, 1 - ALPHA)[0] > 0
+
+    def beats(self, other: Point) -> bool:
+        """Return whether this is smaller, faster or better, and in nothing worse."""
+        if self.size > other.size or other.is_faster_than(self) or other.is_better_than(self):
+            return False
+        return self.size < other.size or self.is_faster_than(other) or self.is_better_than(other)
 
 
-def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    return tuple(one) != tuple(other) and all(mine <= its for mine, its in zip(one, other, strict=True))
+def worth_having(points: Sequence[Point]) -> list[bool]:
+    """Return whether each point is in the Pareto set. Points that differ by noise only are in it together, or not."""
+    return kernel(len(points), lambda one, other: points[one].beats(points[other]))
 
 
-def latency_class(latency_s: float) -> int:
-    """Return the number of the step that a latency lies in; two in the same step are equally fast."""
-    return round(math.log(latency_s) / math.log(LATENCY_STEP))
+def kernel(count: int, beats: Callable[[int, int], bool]) -> list[bool]:
+    """Return which of 0 to `count` - 1 ``beats(one, other)`` leaves; where all beat each other in circles, all stay."""
+    beaten_by = [{one for one in range(count) if one != other and beats(one, other)} for other in range(count)]
+    members: set[int] = set()
+    left = set(range(count))
+    while left:
+        best = {one for one in left if not left & beaten_by[one]} or set(left)
+        members |= best
+        left = {one for one in left - best if not members & beaten_by[one]}
+    return [one in members for one in range(count)]

@@ -9,11 +9,14 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from compress.report.columns import aligned
-from compress.report.pareto import latency_class, pareto
+from compress.report.pareto import Point, worth_having
 
 if TYPE_CHECKING:
     from compress.workbench import Cell
@@ -25,6 +28,7 @@ class Row:
 
     ``quality`` is in the unit of the metric (accuracy in percent), with its interval at 95 % a side; ``drop`` what it
     lost against the float32 file in the same runtime. ``pareto``: nothing else is as small, as good and as fast.
+    ``each`` is the quality of every sample, which pairs rows; it is not written out.
     """
 
     recipe: str
@@ -52,6 +56,11 @@ class Row:
     pareto: bool = False
     sha256: str = ""
     file: str = ""
+    each: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+
+    def to_plain(self) -> dict[str, object]:
+        """Return what is written out of the row, by name."""
+        return asdict(replace(self, each=None), dict_factory=lambda pairs: {k: v for k, v in pairs if k != "each"})
 
 
 _COPIED = (
@@ -86,12 +95,14 @@ def row_of(cell: Cell) -> Row:
     if not cell.measurement.was_run:
         return found
     quality, before = cell.quality, cell.reference.quality
+    scores, outcomes = cell.measurement.scores, cell.measurement.outcomes
     return replace(
         found,
         quality=quality.value,
         quality_low=quality.low,
         quality_high=quality.high,
         drop=before.value - quality.value,
+        each=scores.values if scores else outcomes.correct.astype(np.float32) if outcomes else None,
     )
 
 
@@ -101,34 +112,37 @@ def refused(recipe: str, runtime: str, reason: str) -> Row:
 
 
 def mark_pareto(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows with the Pareto set marked: small (bytes), good (quality) and fast (latency, to ten percent)."""
+    """Return the rows with the Pareto set marked: small, fast (beyond ten percent), good (beyond noise)."""
     points = {
-        index: (row.raw_bytes, -row.quality, latency_class(row.latency_s))
+        index: Point(row.raw_bytes, row.latency_s, row.quality_low, row.quality_high, row.each)
         for index, row in enumerate(rows)
-        if row.raw_bytes is not None and row.quality is not None and row.latency_s is not None
+        if row.raw_bytes is not None
+        and row.latency_s is not None
+        and row.quality_low is not None
+        and row.quality_high is not None
     }
-    best = dict(zip(points, pareto(list(points.values())), strict=True))
+    best = dict(zip(points, worth_having(list(points.values())), strict=True))
     return [replace(row, pareto=best.get(index, False)) for index, row in enumerate(rows)]
 
 
 def to_json(rows: Sequence[Row], about: dict[str, object]) -> str:
     """Return the rows as a JSON document, after what they are `about`."""
-    return json.dumps({**about, "rows": [asdict(row) for row in rows]}, indent=1)
+    return json.dumps({**about, "rows": [row.to_plain() for row in rows]}, indent=1)
 
 
 def to_csv(rows: Sequence[Row]) -> str:
     """Return the rows as CSV, a line each under a line of names; what was not measured is empty."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(asdict(rows[0])), lineterminator="\n")
+    writer = csv.DictWriter(out, list(rows[0].to_plain()), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    writer.writerows(row.to_plain() for row in rows)
     return out.getvalue()
 
 
 LEGEND = (
-    "* nothing else here is as small, as good and as fast (to ten percent); x: the float32 file in the same runtime "
-    "over this one;\n[ ]: where {quality} lies, 95 % a side, n={n}; call: median of one sample's inference on one "
-    "thread; peak: resident memory"
+    "* nothing else here is as small, as fast (to ten percent) and, as far as these samples tell, as good;\n"
+    "x: the float32 file in the same runtime over this one; [ ]: where {quality} lies, 95 % a side, n={n};\n"
+    "call: median of one sample's inference on one thread; peak: resident memory"
 )
 
 

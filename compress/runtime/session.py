@@ -22,7 +22,7 @@ ADAPTERS = {"litert": "compress.runtime.litert", "onnx": "compress.runtime.onnx"
 """Runtime name -> module with ``prepare``, ``open_session``, ``load_session``, ``read_parts`` and ``op_counts``."""
 
 _GRAPHS = {
-    "litert": ("compress.runtime.tflite", "compress.runtime.tflite"),
+    "litert": ("compress.runtime.tflite", "compress.runtime.tflite_weights"),
     "onnx": ("compress.runtime.onnx_graph", "compress.runtime.onnx_weights"),
 }
 """Runtime whose files hold a graph -> module with ``read_graph``, module with ``weight_readers``."""

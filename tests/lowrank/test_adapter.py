@@ -67,6 +67,21 @@ def test_an_adapter_starts_at_zero_with_a_that_is_not(found, seed, data):
         assert np.abs(adapter.factors[target.path][0]).min() > 0
 
 
+def test_a_start_has_a_scale_of_one_unless_an_alpha_is_given():
+    assert initial(TARGETS, 4, None, seed=0).scale == 1
+    assert initial(TARGETS, 4, 6.0, seed=0).scale == 1.5
+
+
+def test_the_start_is_drawn_by_its_seed_and_as_wide_as_keeps_the_inputs_size():
+    wide = [Target("wide", (400, 4, 50), (0,), (1, 2))]
+
+    first, again, other = (initial(wide, 50, None, seed).factors["wide"][0] for seed in (0, 0, 1))
+
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).mean() > 0.99
+    np.testing.assert_allclose([first.mean(), first.std()], [0, 1 / 20], atol=0.001)
+
+
 @given(targets(), st.integers(0, 2**32 - 1), st.floats(0.1, 100), st.data())
 def test_an_update_has_at_most_the_rank(found, seed, alpha, data):
     rank = data.draw(st.integers(1, largest_rank(found)))

@@ -110,6 +110,11 @@ def test_as_many_go_as_the_fraction_says_but_for_the_two_that_stay(uses, fractio
     assert max(gone, default=0) <= min(left, default=9)
 
 
+def test_padding_and_the_unknown_token_stay_though_no_text_has_them():
+    kept = PruneVocabulary(3)._kept(np.array([0, 5, 0, 0, 2]))
+    assert kept.tolist() == [True, True, False, True, True]
+
+
 def test_a_saved_model_is_read_back_in_safe_mode_and_answers_the_same(model, data, tmp_path):
     import keras
 

@@ -77,7 +77,7 @@ def test_what_no_runtime_has_is_refused(text, reason):
 
 
 def test_a_row_for_a_scale_is_for_litert_alone(exported):
-    with pytest.raises(RecipeError, match="is for LiteRT; leave the granularity out for @onnx"):
+    with pytest.raises(RecipeError, match="is for LiteRT and Keras; leave the granularity out for @onnx"):
         exported("mlp", Int4(granularity="channel"), "onnx")
 
 

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from compress.errors import RecipeError
+from compress.errors import CompressError, RecipeError
+from compress.quantization.block_wise import Int4
 from compress.quantization.export import Checkpoint, Float32
 from compress.runtime.session import read_parts
 from compress.subject import Dataset
@@ -97,3 +98,84 @@ def test_writing_a_checkpoint_leaves_the_model_as_it_was(another_model_of, data_
 def test_a_checkpoint_is_written_for_keras_only(model_of, data_of):
     with pytest.raises(RecipeError, match="checkpoint can be written for keras, not for 'litert'"):
         Checkpoint().export(model_of("mlp"), data_of("mlp"), runtime="litert", seed=0)
+
+
+WORDS, WIDTH, UNITS = 40, 32, 10
+"""Of a model of an embedding table and a dense layer."""
+
+
+@pytest.fixture
+def words():
+    import keras
+
+    keras.utils.set_random_seed(0)
+    ids = keras.Input((6,), dtype="int32", name="ids")
+    table = keras.layers.Embedding(WORDS, WIDTH, name="table")(ids)
+    return keras.Model(ids, keras.layers.Dense(UNITS, name="dense")(keras.ops.mean(table, axis=1)), name="words")
+
+
+def packed(model, step):
+    x = np.zeros((2, 6), np.int32)
+    return step.export(model, Dataset("ids", x, x[:, 0], x, x[:, 0]), runtime="keras", seed=0)
+
+
+def bytes_by_type(content):
+    found = {}
+    for part in read_parts(content, "keras"):
+        if part.kind == "weights":
+            found[part.dtype] = found.get(part.dtype, 0) + part.bytes
+    return found
+
+
+def test_int4_weights_are_two_a_byte_with_a_scale_and_a_zero_a_block(words):
+    found = bytes_by_type(packed(words, Int4(16)))
+
+    codes, blocks = WORDS * WIDTH // 2 + WIDTH * UNITS // 2, WORDS * WIDTH // 16 + UNITS * WIDTH // 16
+    bias, places = UNITS, 2 * WIDTH
+    assert found == {"int8": codes + blocks, "float32": 4 * (blocks + bias + places)}
+
+
+def test_int4_without_blocks_has_a_scale_an_output_and_no_zero(words):
+    found = bytes_by_type(packed(words, Int4(granularity="channel")))
+
+    assert found == {"int8": (WORDS * WIDTH + WIDTH * UNITS) // 2, "float32": 4 * (WORDS + UNITS + UNITS)}
+
+
+def test_a_table_can_stay_float32(words):
+    assert bytes_by_type(packed(words, Int4(16, embeddings="float32")))["float32"] > 4 * WORDS * WIDTH
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method:UserWarning")  # as Keras has it
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # as above
+def test_a_model_that_was_quantized_alike_takes_the_file_and_answers_nearly_as_before(words, tmp_path):
+    import keras
+
+    (tmp_path / "words.weights.h5").write_bytes(packed(words, Int4(16)))
+    before = words.get_weights()
+    again = keras.models.clone_model(words)
+    again.quantize(config=keras.quantizers.Int4QuantizationConfig(block_size=16))
+    again.load_weights(tmp_path / "words.weights.h5")
+
+    x = np.random.default_rng(0).integers(0, WORDS, (50, 6)).astype(np.int32)
+    exact, found = words.predict(x, verbose=0), again.predict(x, verbose=0)
+    assert 0 < ((found - exact) ** 2).mean() < 0.03 * (exact**2).mean()
+    assert all((old == new).all() for old, new in zip(before, words.get_weights(), strict=True))
+
+
+def test_a_keras_without_int4_blocks_is_told(words, monkeypatch):
+    import keras
+
+    monkeypatch.delattr(keras.quantizers, "Int4QuantizationConfig")
+    with pytest.raises(CompressError, match=r"^int4@keras needs a Keras that packs weights in blocks, as 3\.15 does"):
+        packed(words, Int4(16))
+
+
+def test_gptq_and_models_with_nothing_to_pack_are_refused_for_keras(words):
+    import keras
+
+    with pytest.raises(RecipeError, match=r"int4\(method=gptq\) is for LiteRT and ONNX; leave the method out"):
+        packed(words, Int4(16, method="gptq"))
+    image = keras.Input((4, 4, 1))
+    plain = keras.Model(image, keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3)(image)), name="plain")
+    with pytest.raises(CompressError, match="plain has no dense layer or embedding table, so there is nothing to pack"):
+        packed(plain, Int4(16))

@@ -10,7 +10,7 @@ from compress.quantization.export import Float32
 from compress.quantization.litert_four_bit import pack_litert
 from compress.runtime.multiply_adds import multiply_adds
 from compress.runtime.session import op_counts, open_session, read_parts
-from compress.runtime.tflite import weight_readers
+from compress.runtime.tflite_weights import weight_readers
 from compress.subject import Dataset
 
 WORDS, WIDTH, TOKENS = 40, 64, 5

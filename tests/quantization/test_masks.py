@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compress.errors import CompressError
+from compress.quantization import masks
 from compress.quantization.litert import write_litert
-from compress.quantization.masks import BOUND, bound_masks
+from compress.quantization.masks import BOUND, attention_masks, bound_masks
 from compress.quantization.onnxruntime import write_onnx
 from compress.records import records
 
@@ -77,6 +79,27 @@ def test_a_model_without_masks_is_written_alike():
     model = keras.Model(image, keras.layers.Dense(4)(image))
     x = np.random.default_rng(0).standard_normal((20, 8)).astype(np.float32)
     assert write_litert(model, "int8", calibration=x) == write_litert(model, "int8", calibration=x, masks="kept")
+
+
+@pytest.mark.parametrize("gone", ["keras.src.layers.activations.softmax.no_number", "keras.src.nowhere.number"])
+def test_a_keras_that_masks_elsewhere_is_told_when_integers_are_asked_for(monkeypatch, masked, gone):
+    model, x, _ = masked
+    as_it_was = write_litert(model, "float32")
+    monkeypatch.setattr(masks, "FUNCTIONS", (masks.FUNCTIONS[0], tuple(gone.rsplit(".", 1))))
+
+    with pytest.raises(CompressError, match=rf"^Keras 3\.\d+\.\d+ has no {gone}: .*; install a Keras from 3\.10"):
+        write_litert(model, "int8", calibration=x)
+    assert write_litert(model, "float32") == as_it_was
+    assert write_litert(model, "int8", calibration=x, masks="kept")
+
+
+def test_keras_has_its_own_numbers_again_when_the_trace_is_over():
+    from keras.src.layers.activations import softmax
+
+    with attention_masks(bounded=True) as found:
+        assert softmax._large_negative_number("float32") == BOUND
+        assert found.masked
+    assert softmax._large_negative_number("float32") < -1e8
 
 
 def test_only_numbers_that_stand_for_minus_infinity_are_bounded():

@@ -14,7 +14,7 @@ from compress.errors import DataError, ModelFileError
 from compress.records import records
 from compress.runtime.litert import dequantize, quantize
 from compress.runtime.session import op_counts, open_session, prepare, read_parts
-from compress.runtime.tflite import read_weights
+from compress.runtime.tflite_weights import read_weights
 from tests.runtime.tflite_builder import TYPES, Builder, quantization
 
 WEIGHTS = np.array([[0.5, 0, -1], [2, 0, 0]], np.float32)
