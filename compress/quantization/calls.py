@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.conversions import conversions_of
 from compress.ends import INPUT_NAME, keras_ends
 from compress.model_file import ModelFile
-from compress.quantization.conversion import conversions_of
 from compress.quantization.signature import serving
 from compress.records import fields, records
 
