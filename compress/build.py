@@ -366,7 +366,7 @@ def build_all(
                         return
                     share = queue.pop()
                 for subject, recipe in share:
-                    with contextlib.suppress(CompressError):
+                    with contextlib.suppress(Exception):
                         builder.artifact(subject, recipe)
                     if stopped.is_set():
                         return
