@@ -245,12 +245,12 @@ def test_the_error_of_a_step_comes_back_as_it_is(builder):
 
 def test_many_are_built_side_by_side_and_what_fails_is_left_out(store):
     subjects, said = [subject("tiny"), subject("other")], []
-    recipes = ["float32@onnx", "deadly(refuse)@onnx", "deadly@onnx", "rounded(0.5)@onnx"]
+    recipes = ["float32@onnx", "deadly(refuse)@onnx", "deadly(err)@onnx", "deadly@onnx", "rounded(0.5)@onnx"]
     cells = [(one, Recipe.parse(recipe)) for one in subjects for recipe in recipes]
     build_all(store, cells, 2, said.append)
     built = [find_artifact(store, *cell) is not None for cell in cells]
-    assert built == 2 * [True, False, False, True]
-    assert sorted(line.split(":")[0] for line in said) == sorted(f"built {count} of 8" for count in range(1, 9))
+    assert built == 2 * [True, False, False, False, True]
+    assert sorted(line.split(":")[0] for line in said) == sorted(f"built {count} of 10" for count in range(1, 11))
 
 
 def test_nothing_more_is_built_after_an_error_that_is_not_ours(store):

@@ -98,7 +98,7 @@ class Rounded:
 
 @dataclass(frozen=True)
 class Deadly:
-    """A step that does not come back: ``how`` is ``exit``, ``hang`` or ``refuse``."""
+    """A step that does not come back: ``how`` is ``exit``, ``hang``, ``refuse`` or ``err``."""
 
     how: str = "exit"
 
@@ -110,6 +110,8 @@ class Deadly:
             os._exit(1)
         if self.how == "hang":
             time.sleep(60)
+        if self.how == "err":
+            raise ZeroDivisionError("a mistake of the step's own")
         raise RecipeError("this model cannot be written so")
 
 
