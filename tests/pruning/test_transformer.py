@@ -61,11 +61,6 @@ def widths(model: Any) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_a_layer_shared_with_a_model_within_is_refused_and_named() -> None:
-    with pytest.raises(RecipeError, match=r"writer calls layers of a model within it once more .*token_embedding"):
-        clone(writer(nested=True))
-
-
 def test_with_nothing_removed_the_rebuilt_model_computes_the_very_same(name):
     model, data = classifier(name), texts(60)
     whole = without_parts(model, find_blocks(model), EVERYTHING)
@@ -239,3 +234,8 @@ def test_parameters_that_have_no_meaning_are_refused(arguments, message):
 @pytest.mark.parametrize("text", ["transformer(0.5, neurons=0.33)", "transformer(0, neurons=0.5, uneven=false) | int8"])
 def test_a_recipe_that_prunes_transformers_prints_back_to_itself(text):
     assert str(Recipe.parse(text)) == text
+
+
+def test_a_layer_shared_with_a_model_within_is_refused_and_named() -> None:
+    with pytest.raises(RecipeError, match=r"writer calls layers of a model within it once more .*token_embedding"):
+        clone(writer(nested=True))
