@@ -56,6 +56,7 @@ def importance_of(
     import tensorflow as tf
 
     targets: NDArray[Any]
+    loss_of: Callable[[Any, Any], Any]
     if (data.train_y == UNLABELLED).all():
         targets, loss_of = _signs(len(data.train_y), model, seed), _signed_sum
     else:
