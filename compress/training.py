@@ -367,7 +367,7 @@ def next_token_loss(labels: Any, logits: Any) -> Any:
 
 def check_labels(data: Dataset, model: Any) -> None:
     """Raise `DataError` unless every training label has an output of `model`, of either Keras."""
-    if not data.is_labelled:
+    if not data.is_labelled or (data.train_y == UNLABELLED).all():
         raise DataError(f"data set {data.name!r} has no labels, and training needs them; add y to the data")
     told = data.train_y if data.train_y.ndim == 1 else data.train_y[data.train_y != UNLABELLED]
     low, high, classes = told.min(), told.max(), model.outputs[0].shape[-1]

@@ -18,6 +18,7 @@ from compress.ends import keras_inputs
 from compress.errors import RecipeError
 from compress.pruning.transformer_blocks import Block, Kept
 from compress.records import fields
+from compress.subject import UNLABELLED
 from compress.training import check_labels, objective
 
 if TYPE_CHECKING:
@@ -46,15 +47,22 @@ def importance_of(
     """Return a function that returns the importance of each block's parts, by the weights that `model` then has.
 
     It is the mean over the same training samples each time, up to 512 drawn with `seed`, and of the loss of the labels:
-    where `training` aims at a teacher's answers, those of the model itself have no slope. Raises `RecipeError` when the
-    model cannot be trained on `data`, `DataError` when labels are missing or do not fit.
+    where `training` aims at a teacher's answers, those of the model itself have no slope. Where no training sample has
+    a label it is of the outputs, added up with signs by chance: the mean square of such a sum's slope is that of all
+    outputs' (Hutchinson 1990). Raises `RecipeError` when the model cannot be trained on `data`, `DataError` when
+    labels do not fit.
     """
     import keras
     import tensorflow as tf
 
-    check_labels(data, model)
-    by_labels = replace(training, targets="labels")
-    targets, loss_of = objective(model, data, by_labels, keras.losses.SparseCategoricalCrossentropy)
+    targets: NDArray[Any]
+    loss_of: Callable[[Any, Any], Any]
+    if (data.train_y == UNLABELLED).all():
+        targets, loss_of = _signs(len(data.train_y), model, seed), _signed_sum
+    else:
+        check_labels(data, model)
+        by_labels = replace(training, targets="labels")
+        targets, loss_of = objective(model, data, by_labels, keras.losses.SparseCategoricalCrossentropy)
     kernels = [each for block in blocks for each in (block.attention.output_dense.kernel, block.second.kernel)]
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
@@ -81,6 +89,17 @@ def importance_of(
         return [Importance(*totals[index : index + 2]) for index in range(0, len(totals), 2)]
 
     return importance
+
+
+def _signs(samples: int, model: keras.Model, seed: int) -> NDArray[np.float32]:
+    shape = tuple(model.outputs[0].shape[1:])
+    return np.random.default_rng(seed).choice(np.array([-1, 1], np.float32), (samples, *shape))
+
+
+def _signed_sum(signs: Any, outputs: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.reduce_sum(signs * outputs) / tf.cast(tf.shape(outputs)[0], outputs.dtype)
 
 
 def choose_kept(

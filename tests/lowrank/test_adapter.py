@@ -120,6 +120,14 @@ def test_a_kernel_whose_outputs_come_first_is_turned():
     np.testing.assert_array_equal(target.kernel(kernel.T.copy()), kernel)
 
 
+def test_a_kernel_whose_axes_go_round_in_a_circle_is_turned_back():
+    target = Target("odd", (5, 3, 2), (1, 2), (0,))
+    kernel = np.arange(30.0).reshape(5, 3, 2)
+
+    np.testing.assert_array_equal(target.matrix(kernel), kernel.reshape(5, 6).T)
+    np.testing.assert_array_equal(target.kernel(target.matrix(kernel)), kernel)
+
+
 @pytest.mark.parametrize(("rank", "parameters"), [(4, 147_456), (64, 2_359_296)])
 def test_gpt_2s_queries_and_values_have_the_published_counts(rank, parameters):
     assert counted([(768, 768)] * 24, rank) == parameters

@@ -154,6 +154,8 @@ def test_an_adapter_of_a_higher_rank_or_other_layers_is_not_exchanged(base):
     for other in (drawn(base, 2, seed=1), fewer):
         with pytest.raises(RecipeError, match="attach it to the base"):
             exchange(model, other)
+    with pytest.raises(RecipeError, match="attach it to the base"):
+        exchange(attached(base, fewer), drawn(base, 1, seed=1))
     with pytest.raises(RecipeError, match="computes with no adapter; attach one first"):
         exchange(base, None)
 

@@ -13,11 +13,12 @@ from scipy.stats import spearmanr
 
 from compress.ends import keras_inputs
 from compress.errors import DataError, RecipeError
+from compress.pruning.transformer import PruneTransformer
 from compress.pruning.transformer_blocks import find_blocks
 from compress.pruning.transformer_importance import BATCH_SIZE, Importance, choose_kept, importance_of
 from compress.records import fields
 from compress.subject import UNLABELLED, Dataset, Training
-from tests.tiny_transformers import HEADS, NEURONS, classifier, texts
+from tests.tiny_transformers import HEADS, NEURONS, WIDTH, classifier, texts
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +102,37 @@ def test_a_frozen_layer_has_importance_too(data):
     assert frozen[0].neurons.shape == (NEURONS,)
 
 
-def test_samples_without_labels_are_refused(data):
-    unlabelled = np.full(len(data.train_y), UNLABELLED)
-    bare = Dataset("bare", data.train_x, unlabelled, data.evaluation_x, np.full(len(data.evaluation_y), UNLABELLED))
+def without_labels(data: Any) -> Dataset:
+    unlabelled = [np.full(len(labels), UNLABELLED) for labels in (data.train_y, data.evaluation_y)]
+    return Dataset("bare", data.train_x, unlabelled[0], data.evaluation_x, unlabelled[1])
+
+
+def test_without_labels_parts_are_ranked_by_what_the_outputs_lose_with_them(data):
     model = spread(5)
-    with pytest.raises(DataError, match="data set 'bare' has no labels"):
-        importance_of(model, find_blocks(model), bare, Training(), 0)
+    blocks, inputs = find_blocks(model), keras_inputs(model, fields(data.train_x))
+    found = importance_of(model, blocks, without_labels(data), Training(), 0)()
+    exact = model(inputs, training=False).numpy()
+
+    for block, importance in zip(blocks, found, strict=True):
+        whole, lost = block.second.kernel.numpy(), []
+        for part in range(NEURONS):
+            block.second.kernel.assign(np.where(np.arange(NEURONS)[:, None] == part, 0, whole))
+            lost.append(((model(inputs, training=False).numpy() - exact) ** 2).mean())
+        block.second.kernel.assign(whole)
+        assert spearmanr(importance.neurons, lost).statistic > 0.95
+
+
+def test_samples_without_labels_are_not_retrained_on(data):
+    with pytest.raises(DataError, match="data set 'bare' has no labels, and training needs them"):
+        PruneTransformer(0.5, 0.5, epochs=1).transform(spread(5), without_labels(data), Training(), seed=0)
+
+
+def test_a_model_is_pruned_without_labels_where_nothing_is_retrained(data):
+    model = spread(5)
+    pruned = PruneTransformer(0.5, 0.5, epochs=0).transform(model, without_labels(data), Training(), seed=0)
+    width = WIDTH // HEADS
+    a_head, a_neuron = 3 * (WIDTH + 1) * width + width * WIDTH, 2 * WIDTH + 1
+    assert model.count_params() - pruned.count_params() == HEADS * a_head + NEURONS * a_neuron
 
 
 SCORES = st.integers(1, 4).flatmap(
