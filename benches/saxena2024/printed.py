@@ -22,6 +22,8 @@ QUALITY = {
 MODES = {"dynamic": "Dynamic Range Quantized", "float16": "Float16 Quantized", "int8": "Int8 Quantized"}
 ORIGINAL = "Original Model"
 CLASSIFIERS = ["II", "III"]
+ANSWER_TIME = "Average Inference time"
+"""The first row of tables XV to XVII."""
 
 
 @cache
@@ -58,6 +60,11 @@ def latency_ratios() -> dict[tuple[str, str], float]:
         latency = cells(table, column)
         found.update({(table, mode): latency[row] / latency[ORIGINAL] for mode, row in MODES.items() if row in latency})
     return found
+
+
+def answer_time_ratio(table: str) -> float:
+    """Return how many times as long the printed table's 4-bit model takes as its original."""
+    return cells(table, "4Bit")[ANSWER_TIME] / cells(table, "Original")[ANSWER_TIME]
 
 
 def loss_fraction(table: str, mode: str) -> float:
