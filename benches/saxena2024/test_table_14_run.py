@@ -1,7 +1,7 @@
 """Saxena et al. 2024, table XIV, on a slim GPT-2: trained on many wordings, adapted to one house style (S18).
 
 The base answers in any wording it knows; adapters of its queries and values, or all of its weights, learn the style of
-2,000 examples in the same epochs. 300 meanings of names and kinds that were not trained on together, one text each.
+2,000 examples in the same epochs. 200 meanings of names and kinds that were not trained on together, one text each.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.scale("embedded")
 
 SUBJECT = "gpt2_restyled"
 METRICS = ["bleu", "nist", "meteor", "rouge_l", "cider"]
-RECIPES = {"as it was": "float32", "r=4": "lora(4)", "r=64": "lora(64)", "Full Finetuning": "retrain(5)"}
+RECIPES = {"as it was": "float32", "r=4": "lora(4)", "r=64": "lora(64)", "Full Finetuning": "retrain"}
 
 every_metric = pytest.mark.parametrize("metric", METRICS)
 
@@ -42,7 +42,7 @@ def gained(metric: str, before: Cell, after: Cell) -> Estimate:
 
 def told(report_table: Callable[..., PrintedTable], compressed: Callable[[str, str], Cell]) -> None:
     table = report_table(
-        "a slim GPT-2 adapted to a house style, n=300",
+        "a slim GPT-2 adapted to a house style, n=200",
         ("trained", *(LABELS[metric] for metric in METRICS)),
     )
     if not table.rows:
@@ -59,7 +59,7 @@ def above(metric: str) -> Bound:
 
 @claim("saxena2024/table-XIV", above, kind="trend")
 @every_metric
-@pytest.mark.parametrize("recipe", ["lora(4)", "lora(64)", "retrain(5)"])
+@pytest.mark.parametrize("recipe", ["lora(4)", "lora(64)", "retrain"])
 def test_adapting_gains_on_every_metric(metric, recipe, compressed, report_table):
     told(report_table, compressed)
     return gained(metric, compressed(SUBJECT, "float32"), compressed(SUBJECT, recipe))
