@@ -198,7 +198,7 @@ def test_a_recording_has_what_was_planned_and_is_kept(bench):
         assert list(trial.spent_s) == sorted(trial.spent_s)
     assert 0 < found.solos[0].min_s <= found.solos[0].median_s
     assert len(found.solos[0].samples_s) == 10
-    assert said == [f"recorded loaded in {path}"]
+    assert said[-1] == f"recorded loaded in {path}"  # a slow machine tells of its progress before
     assert len(Recording.load(path).trials) == len(found.trials)
 
 
