@@ -67,7 +67,7 @@ def test_the_file_loses_the_bytes_of_what_was_removed(subject, row, compressed, 
     place = list(CUTS[subject]).index(row) + 1
     ratio = latency_ratio(cell, dense)
     report_table(
-        "heads and neurons removed from encoders, retrained: top-1 in %, n=1,000; tables XI and XII are of other data",
+        "heads and neurons removed from encoders, retrained: top-1 in %, n=3,000; tables XI and XII are of other data",
         ("subject", "left", "bytes", "left", "latency", "dense", "control", "pruned", "lost", "lost, printed"),
     ).rows.append(
         (
@@ -108,19 +108,19 @@ def test_two_thirds_of_heads_and_neurons_run_faster(compressed):
     "saxena2024/VI-B/threshold",
     "saxena2024/V-C/xlmr-further",
     at_least(
-        3,
-        why="points lost at a sixth of the neurons before retraining, several times what two thirds lose after it: "
-        "attention alone does most of this task; 6 were lost where Table XI prints 46.6, to below chance (S15)",
+        5,
+        why="points lost where every layer keeps a sixth of its neurons and is not retrained, ten times what two "
+        "thirds may lose: Table XI prints 46.6, to below chance (S15), but attention does most of this task",
     ),
     kind="trend",
 )
 def test_a_sixth_of_the_neurons_is_too_few_where_nothing_is_retrained(compressed):
-    return compressed("xlm_r", recipe("xlm_r", "(N/6, H)", ", epochs=0")).accuracy_drop
+    return compressed("xlm_r", recipe("xlm_r", "(N/6, H)", ", uneven=false, epochs=0")).accuracy_drop
 
 
 @claim(
     "saxena2024/V-C/xlmr-further",
-    is_true(why="no deeper cut is above a shallower one by more than n=1,000 can tell"),
+    is_true(why="no deeper cut is above a shallower one by more than n=3,000 can tell"),
     kind="trend",
 )
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_deeper_cuts_are_not_better(subject, rows, compressed):
 
 @claim(
     "saxena2024/VI-B/retrain-gain",
-    at_least(5, why="points that retraining brings back at (N/3, H/2); 0 if removal alone did it"),
+    at_least(3, why="points that retraining brings back at (N/3, H/2), of 5 lost; 0 if removal alone did it"),
     kind="trend",
 )
 def test_what_accuracy_is_left_comes_from_retraining(compressed):
@@ -145,7 +145,7 @@ def test_what_accuracy_is_left_comes_from_retraining(compressed):
 @claim(
     "saxena2024/VI-B/structured-size",
     at_most(
-        0.4, why="points; n=1,000 leaves 0.23 where no answer changes: texts of tokens that stay are answered the same"
+        0.4, why="points; n=3,000 leaves 0.08 where no answer changes: texts of tokens that stay are answered the same"
     ),
     kind="trend",
 )
