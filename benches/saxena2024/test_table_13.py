@@ -84,7 +84,7 @@ def test_sparse_gpt2_writes_as_well_as_its_dense_control(
         20,
         90,
         why="percent of the dense control's BLEU lost at 90 % on people's sentences by half a million parameters, "
-        "which have no nine tenths to spare as 124 million may have: 54 (PST) and 50 (magnitude) were seen, none at 60 %",
+        "with no nine tenths to spare as 124 million may have: 54 (PST) and 50 (magnitude) were seen, none at 60 %",
     ),
     kind="trend",
 )
