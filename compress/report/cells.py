@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, groupby
 
 from compress.measure.classification import Outcomes
 from compress.workbench import Cell
@@ -24,10 +24,13 @@ COLUMNS = (
     "made s",
 )
 NARROW = 8
-"""How many of `COLUMNS` are shown where a line is too short for all of them: those of size and quality."""
+"""How many of `COLUMNS` are always shown, however short a line is: those of size and quality."""
 
-WIDE = 132
-"""Width from which a terminal has room for all columns."""
+LONGEST_RECIPE = 40
+"""Characters of a line that recipes may take before columns give way to them; longer ones take two lines."""
+
+GAP = 2
+"""Blanks between two columns."""
 
 LEGEND = (
     "x: the float32 file in the same runtime over this one; right: top-1 accuracy, or the mean of a score; drop: lost "
@@ -46,6 +49,14 @@ def scored(cells: Iterable[Cell]) -> int:
     """Return how many samples, or groups of them, one subject's cells were judged by; 0 when none was run."""
     judged = (cell.measurement.outcomes or cell.measurement.scores for cell in cells)
     return next((len(one.correct if isinstance(one, Outcomes) else one.values) for one in judged if one is not None), 0)
+
+
+def fitting(rows: Sequence[tuple[str, ...]], width: int) -> int:
+    """Return how many of `COLUMNS` fit beside the recipes of `rows` into lines of `width`, `NARROW` at least."""
+    widths = [max(map(len, column)) for column in zip(("recipe", *COLUMNS), *rows, strict=True)]
+    widths[0] = min(widths[0], LONGEST_RECIPE)
+    ends = [end + GAP * index for index, end in enumerate(accumulate(widths))]
+    return max(NARROW, sum(end <= width for end in ends[1:]))
 
 
 def _quality(cell: Cell) -> tuple[str, str]:

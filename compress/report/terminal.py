@@ -27,6 +27,9 @@ STYLES = {
 }
 SLOWEST = 3
 
+LONGEST_NUMBER = 20
+"""Characters of an entry up to which a column is one of numbers, with their units and intervals."""
+
 
 def render(suite: Suite, gaps: Sequence[Gap], stored: Path | str, *, color: bool, width: int) -> str:
     """Return the report of a run as text, with ANSI colours when `color`, at most `width` columns wide.
@@ -56,7 +59,9 @@ def render(suite: Suite, gaps: Sequence[Gap], stored: Path | str, *, color: bool
 def _print_table(console: Console, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold", padding=(0, 1))
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold", no_wrap=index == 0)
+        # a number is never broken over two lines: what gives way are words, first those of the first column
+        whole = index > 0 and max((len(row[index]) for row in rows), default=0) <= LONGEST_NUMBER
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*row)
     console.print(table)
@@ -64,11 +69,11 @@ def _print_table(console: Console, title: str, columns: tuple[str, ...], rows: l
 
 
 def _print_cells(console: Console, suite: Suite) -> None:
-    shown = len(cells.COLUMNS) if console.width >= cells.WIDE else cells.NARROW
     for subject, found in cells.by_subject(suite.cells.values()):
-        rows = [cells.row(cell)[: shown + 1] for cell in found]
+        rows = [cells.row(cell) for cell in found]
+        shown = cells.fitting(rows, console.width)
         title = f"{subject}, {found[0].subject.parameters:,} parameters, {cells.scored(found):,} evaluation samples"
-        _print_table(console, title, ("recipe", *cells.COLUMNS[:shown]), rows)
+        _print_table(console, title, ("recipe", *cells.COLUMNS[:shown]), [row[: shown + 1] for row in rows])
     if suite.cells:
         console.print(f"{cells.LEGEND}\n")
 

@@ -42,3 +42,21 @@ def test_a_classifier_is_shown_by_its_accuracy(bench):
     place = 1 + cells.COLUMNS.index("right")
     assert cells.row(cell)[place] == f"{100 * np.mean(cell.measurement.outcomes.correct):.2f}%"
     assert cells.scored([cell]) == len(cell.measurement.outcomes.correct)
+
+
+@pytest.mark.parametrize("width", [100, 120, 140, 160, 400])
+def test_as_many_columns_are_shown_as_a_line_has_room_for(width):
+    rows = [("prune(0.5) | int8", *["1,000,000"] * len(cells.COLUMNS)), ("int8", *["1"] * len(cells.COLUMNS))]
+    shown = cells.fitting(rows, width)
+    needed = len("prune(0.5) | int8") + shown * (len("1,000,000") + cells.GAP)
+    assert needed <= width or shown == cells.NARROW
+    assert shown == len(cells.COLUMNS) or needed + len("1,000,000") + cells.GAP > width
+
+
+def test_a_long_recipe_takes_two_lines_before_it_takes_a_columns_place():
+    numbers = ["1,000,000"] * len(cells.COLUMNS)
+    assert cells.fitting([("x" * 90, *numbers)], 200) == cells.fitting([("x" * cells.LONGEST_RECIPE, *numbers)], 200)
+
+
+def test_sizes_and_quality_are_shown_on_the_narrowest_line():
+    assert cells.fitting([("x" * 90, *["1,000,000"] * len(cells.COLUMNS))], 80) == cells.NARROW

@@ -152,3 +152,13 @@ def test_tables_of_benches_are_printed_with_their_titles():
     found = text(made).splitlines()
     assert found[0].strip() == "sizes as printed"
     assert [line.split() for line in found[1:3]] == [["subject", "paper", "here"], ["lenet_5", "4.0", "3.9"]]
+
+
+def test_a_number_is_never_broken_however_narrow_the_line_is():
+    made = suite()
+    columns = ("recipe", *(f"column {index}" for index in range(9)))
+    row = ("prune(0.95, scope=lamp) | kmeans(16, preserve_sparsity=true) | int8", *["7,810,192"] * 9)
+    made.table("sizes", columns).rows.append(row)
+    found = text(made, width=100).split("\n\n")[0]
+    assert found.count("7,810,192") == 9
+    assert all(len(line) <= 100 for line in found.splitlines())
