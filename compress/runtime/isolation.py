@@ -6,12 +6,9 @@ A malformed model can crash its runtime, and a runtime can hang; neither may end
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +18,9 @@ from numpy.typing import NDArray
 
 from compress.decoding import Decoding
 from compress.errors import CompressError, ModelFileError, RuntimeCrash
-from compress.runtime.standby import Standby
+from compress.runtime.workers import run_worker
 
 DEADLINE_S = 300.0
-
-POLL_S = 0.02
-"""How often a worker is looked at, in seconds."""
-
-ANSWERING = "running the evaluation samples"
-"""The stage of a worker in which no single inference is timed."""
 
 
 @dataclass(frozen=True)
@@ -83,44 +74,15 @@ def run_isolated(
             "decoding": asdict(decoding) if decoding else None,
         }
         (folder / "job.json").write_text(json.dumps(job))
-        worker = Standby.take(runtime, worker_environment())
         try:
-            stderr = _wait(worker, folder, deadline_s, times_answers=decoding is not None)
+            returncode = run_worker(runtime, folder, deadline_s)
         except subprocess.TimeoutExpired:
-            worker.end()
             raise RuntimeCrash(f"{model}: hung; no answer within {deadline_s:g} s while {_stage(folder)}") from None
-        except BaseException:
-            worker.end()
-            raise
-        returncode = worker.process.returncode
         if returncode != 0 or not (folder / "result.json").exists():
-            raise death(str(model), returncode, stderr, _stage(folder))
+            raise death(str(model), returncode, _stderr(folder), _stage(folder))
         result = json.loads((folder / "result.json").read_text())
         outputs = np.load(folder / "outputs.npy", allow_pickle=False)
     return Run(outputs=outputs, **{**result, "latency_s": tuple(result["latency_s"])})
-
-
-def _wait(worker: Standby, folder: Path, deadline_s: float, *, times_answers: bool) -> str:
-    """Hand the job in `folder` to `worker`, wait for its end, and return what it wrote to standard error.
-
-    Once nothing of it is timed any more, the next worker is started. Raises `subprocess.TimeoutExpired`.
-    """
-    given: str | None = f"{folder}\n"
-    deadline = time.monotonic() + deadline_s
-    while True:
-        try:
-            return worker.process.communicate(given, timeout=min(POLL_S, max(0.0, deadline - time.monotonic())))[1]
-        except subprocess.TimeoutExpired:
-            if time.monotonic() >= deadline:
-                raise
-            given = None
-            if not times_answers and _stage(folder) == ANSWERING:
-                Standby.keep_one(worker.runtime, worker.environment)
-
-
-def worker_environment() -> dict[str, str]:
-    """Return the environment of a worker process: this one's, and the same places to import from."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def death(model: str, returncode: int, stderr: str, stage: str) -> ModelFileError | RuntimeCrash:
@@ -137,6 +99,13 @@ def _stage(folder: Path) -> str:
         return (folder / "stage").read_text()
     except OSError:
         return "starting the process"
+
+
+def _stderr(folder: Path) -> str:
+    try:
+        return (folder / "stderr").read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def _refusal(stderr: str) -> str:

@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import RuntimeCrash
-from compress.runtime.isolation import death, worker_environment
+from compress.runtime.isolation import death
 from compress.runtime.paired_worker import BOTH, STAGES, STARTING
+from compress.runtime.workers import worker_environment
 
 DEADLINE_S = 120.0
 

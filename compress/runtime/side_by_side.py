@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.runtime.isolation import DEADLINE_S, death, worker_environment
+from compress.runtime.isolation import DEADLINE_S, death
+from compress.runtime.workers import worker_environment
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,23 @@
 """The child side of isolation: run one model file in a fresh process and write down what happened.
 
-Started as ``python -m compress.runtime.worker RUNTIME`` by `compress.runtime.standby`, and given a folder on its
-standard input by `compress.runtime.isolation`, which holds the contract. The folder holds ``job.json``; the worker
-leaves ``stage`` (how far it got), ``result.json`` and ``outputs.npy``.
+Started by `compress.runtime.workers`: as ``python -m compress.runtime.worker RUNTIME FOLDER`` for one job, or without a
+folder to fork itself for each one that is named on its standard input. `compress.runtime.isolation` holds the contract:
+the folder holds ``job.json``; the worker leaves ``stage`` (how far it got), ``result.json`` and ``outputs.npy``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
+import select
+import signal
 import statistics
 import sys
 import time
+import traceback
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +27,11 @@ from compress.decoding import Decoding
 from compress.errors import CompressError
 from compress.runtime.answers import answer_all
 from compress.runtime.decoding import decode, sample_for
-from compress.runtime.isolation import ANSWERING
 from compress.runtime.parent import end_with_parent
 from compress.runtime.session import open_session, prepare
+
+PATH_BYTES = 4096
+"""Of a folder's name and the end of its line, at most: what a pipe takes in one piece."""
 
 
 def peak_memory_bytes() -> int:
@@ -78,7 +85,7 @@ def main(folder: Path) -> None:
         call()
         latency_s.append(time.perf_counter() - started)
 
-    stage(ANSWERING)
+    stage("running the evaluation samples")
     if job["decoding"]:
         outputs, generation_time_s = decode(session, np.asarray(inputs), Decoding(**job["decoding"]))
         peak_memory = peak_memory_bytes()
@@ -100,18 +107,51 @@ def main(folder: Path) -> None:
     os.replace(folder / "result.json.part", folder / "result.json")
 
 
-def wait(runtime: str) -> None:
-    """Import what `runtime` needs, and run the job in the folder that is named then; none comes when it is not needed.
+def serve(runtime: str) -> None:
+    """Import what `runtime` needs, and fork for each folder that is read from standard input, until it ends.
 
-    What importing has against it, it says again when there is a job to answer for.
+    The exit code of each is written to standard output. What importing has against it, a worker says again.
     """
-    end_with_parent()
     with contextlib.suppress(CompressError, ImportError):
         prepare(runtime)
-    folder = sys.stdin.readline().strip()
-    if folder:
-        main(Path(folder))
+    gc.freeze()  # what is imported stays where it is, in pages that all workers share
+    while folder := os.read(0, PATH_BYTES).decode().strip():
+        done, working = os.pipe()
+        with warnings.catch_warnings():
+            # of Python 3.12 on; libraries' threads that fork are their own to restart, and do
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            os.close(done)
+            _work(Path(folder))
+        os.close(working)
+        # either the worker's end of the pipe is closed, as it ended, or nobody waits for it any more
+        if 0 in select.select([0, done], [], [])[0]:
+            os.kill(child, signal.SIGKILL)
+        os.close(done)
+        os.write(1, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def _work(folder: Path) -> None:
+    """Run the job in `folder` in a process that was forked for it, and end that."""
+    code = 1
+    try:
+        nowhere, errors = os.open(os.devnull, os.O_RDWR), os.open(folder / "stderr", os.O_WRONLY | os.O_CREAT, 0o600)
+        for source, target in ((nowhere, 0), (nowhere, 1), (errors, 2)):
+            os.dup2(source, target)
+        end_with_parent()
+        main(folder)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 if __name__ == "__main__":
-    wait(sys.argv[1])
+    if len(sys.argv) > 2:
+        end_with_parent()
+        main(Path(sys.argv[2]))
+    else:
+        serve(sys.argv[1])

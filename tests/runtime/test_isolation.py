@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from compress.errors import ModelFileError, RuntimeCrash
+from compress.runtime import workers
 from compress.runtime.isolation import _cause, run_isolated
 
 
-@pytest.fixture
-def run(tmp_path, scripted_runtime):  # noqa: ARG001
+@pytest.fixture(params=["a process for each", "forked from one"])
+def run(tmp_path, scripted_runtime, request, monkeypatch):  # noqa: ARG001
     """Return a function that runs a script as a model file."""
+    monkeypatch.setattr(workers, "FORKED", ("scripted",) if request.param == "forked from one" else ())
     np.save(tmp_path / "inputs.npy", np.arange(12, dtype=np.float32).reshape(3, 4))
 
     def call(script, **options):

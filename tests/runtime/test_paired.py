@@ -16,9 +16,9 @@ import pytest
 
 from compress.errors import ModelFileError, RuntimeCrash
 from compress.runtime import paired_worker
-from compress.runtime.isolation import worker_environment
 from compress.runtime.paired import Block, PairedProcess
 from compress.runtime.session import ADAPTERS
+from compress.runtime.workers import worker_environment
 from tests.runtime.tflite_builder import Builder
 from tests.tiny_subject import onnx_file
 
