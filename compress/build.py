@@ -14,40 +14,35 @@ import itertools
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as DeadlineExceeded
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from compress.artifact import FORMATS, Artifact, sha256_of
-from compress.claims.fingerprint import library_versions
 from compress.conversions import conversions_of, sharing
 from compress.curve import Curve, curve_from_json, recording
 from compress.errors import CompressError, RecipeError, RuntimeCrash
+from compress.fingerprint import library_versions
 from compress.kept import Kept, SharedModel
 from compress.measure.size import gzip_bytes
 from compress.model_file import ModelFile
 from compress.recipe import Recipe, format_step
 from compress.runtime.parent import end_with_parent
+from compress.store import DEADLINE_S, Store
 from compress.subject import Dataset, Subject
 
 if TYPE_CHECKING:
     import keras
 
-DEADLINE_S = 3600.0
 SEED = 0
-_REMEDY = "free some space, or name another folder in COMPRESS_CACHE_DIR"
 
 
 _CALLED = {"tfmot": ("pruning",), "lowrank": ("quantization",)}
@@ -97,67 +92,6 @@ def _key(subject: Subject, steps: tuple[object, ...], runtime: str) -> str:
         "build": sha256_of(Path(__file__).read_bytes()),
     }
     return sha256_of(json.dumps(made_from, sort_keys=True).encode())
-
-
-@dataclass(frozen=True)
-class Store:
-    """A folder of built files, each entry whole or absent, each verified by its digest when it is read."""
-
-    root: Path
-
-    def find(self, key: str, name: str) -> tuple[Path, dict[str, Any]] | None:
-        """Return the file `name` of entry `key` and how it was made, or None; a damaged entry counts as absent."""
-        folder = self.root / key[:2] / key
-        try:
-            written = (folder / "made.json").read_bytes()
-            digests = (folder / "digests").read_text()
-            content = (folder / name).read_bytes()
-        except (OSError, UnicodeDecodeError):
-            return None
-        if digests != f"{sha256_of(content)} {sha256_of(written)}":
-            return None
-        made: dict[str, Any] = json.loads(written)
-        return folder / name, made
-
-    @contextlib.contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """Hold off every other process that builds `name`. Raises `CompressError` when the folder cannot be written."""
-        folder = self.root / "locks"
-        lock = FileLock(folder / f"{sha256_of(name.encode())[:16]}.lock")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=DEADLINE_S)
-        except OSError as error:
-            raise CompressError(f"{self.root}: cannot store a built file there ({error}); {_REMEDY}") from error
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def add(self, key: str, name: str, content: bytes, made: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
-        """Store `content`, and return its path and how it was made; the entry appears at once, by a rename.
-
-        When another process has stored the entry meanwhile, theirs stays and is returned. Raises `CompressError` when
-        the folder cannot be written.
-        """
-        folder = self.root / key[:2] / key
-        written = json.dumps({**made, "sha256": sha256_of(content)}, indent=1).encode()
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent, ignore_cleanup_errors=True) as fresh:
-                (Path(fresh) / name).write_bytes(content)
-                (Path(fresh) / "made.json").write_bytes(written)
-                (Path(fresh) / "digests").write_text(f"{sha256_of(content)} {sha256_of(written)}")
-                if self.find(key, name) is None:
-                    shutil.rmtree(folder, ignore_errors=True)
-                    with contextlib.suppress(OSError):  # another process was faster
-                        os.rename(fresh, folder)
-            found = self.find(key, name)
-            if found is None:
-                raise OSError(f"{folder} was written and cannot be read back")
-        except OSError as error:
-            raise CompressError(f"{self.root}: cannot store a built file there ({error}); {_REMEDY}") from error
-        return found
 
 
 def find_artifact(store: Store, subject: Subject, recipe: Recipe) -> Artifact | None:

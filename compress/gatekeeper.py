@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from compress.claims.fingerprint import MACHINE, differences
 from compress.claims.gate import Change, compare_cells, slower_than_ever, time_change
 from compress.claims.ledger import StoredRun
 from compress.claims.policy import Policy
 from compress.claims.timing import TimeComparison, time_pair
 from compress.errors import DataError, LedgerError
+from compress.fingerprint import MACHINE, differences
 from compress.suite import Suite
 from compress.workbench import Cell, Workbench
 

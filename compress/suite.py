@@ -9,12 +9,12 @@ from typing import Any
 
 from compress.claims.claim import Judgement, Verdict, worst
 from compress.claims.completeness import Gap, find_gaps
-from compress.claims.fingerprint import differences, fingerprint
 from compress.claims.gate import Change
 from compress.claims.ledger import SCHEMA, Baseline, StoredRun, cell_to_json
 from compress.claims.paper import Paper
 from compress.claims.statistics import minimum_detectable_drop
 from compress.claims.timing import TimeComparison
+from compress.fingerprint import differences, fingerprint
 from compress.measure.figure import Figure
 from compress.workbench import Cell
 

@@ -14,7 +14,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from compress.artifact import Artifact, Part
-from compress.build import Builder, Store, build_all, find_artifact
+from compress.build import Builder, build_all, find_artifact
 from compress.claims.bound import Estimate
 from compress.claims.claim import unmeasured
 from compress.claims.statistics import Paired, mean_interval, wilson_interval
@@ -23,11 +23,13 @@ from compress.measure.classification import Outcomes
 from compress.measure.measurement import Measurement, measure_file, measure_run
 from compress.measure.metric import METRICS
 from compress.measure.picture import Picture
+from compress.measure.remembered import RememberedAnswers
 from compress.measure.sample_pictures import sample_pictures
 from compress.measure.scores import Scores
 from compress.recipe import Recipe
 from compress.runtime.isolation import run_isolated
 from compress.runtime.tflite_weights import read_weights
+from compress.store import Store
 from compress.subject import Dataset, Subject
 
 BESIDE_OTHERS = ("time", "memory")
@@ -245,10 +247,12 @@ class Workbench:
         self.untimed = untimed
         self.prefix = "" if scale == "embedded" else f"{scale}/"
         self.builder = Builder(Store(self.folder / "artifacts"), announce, quiet=quiet)
+        self.answers = RememberedAnswers(self.folder / "answers")
         self.on_measured = on_measured
         self.cells: dict[str, Cell] = {}
         self._failed: dict[str, CompressError] = {}
-        self._data: dict[str, Dataset] = {}
+        self._data: dict[Callable[[], Dataset], Dataset] = {}
+        self._inputs: dict[Callable[[], Dataset], Path] = {}
 
     def subject(self, name: str) -> Subject:
         """Return the subject called `name`. Raises `CompressError` that lists those there are."""
@@ -293,13 +297,15 @@ class Workbench:
         self.cells.setdefault(f"{cell.subject.name}: {cell.recipe}", cell)
 
     def data(self, subject: Subject) -> Dataset:
-        """Return a subject's data, loaded once a run."""
-        if subject.name not in self._data:
-            self._data[subject.name] = subject.data()
-        return self._data[subject.name]
+        """Return a subject's data, loaded once a run for all subjects that share it."""
+        if subject.data not in self._data:
+            self._data[subject.data] = subject.data()
+        return self._data[subject.data]
 
     def evaluation_file(self, subject: Subject) -> Path:
-        """Return the evaluation inputs as an ``.npy`` file, for the process that runs a model."""
+        """Return the evaluation inputs as an ``.npy`` file named by their digest, for the process that runs a model."""
+        if subject.data in self._inputs:
+            return self._inputs[subject.data]
         inputs = self.data(subject).evaluation_x
         digest = hashlib.sha256(np.ascontiguousarray(inputs).tobytes()).hexdigest()
         path = self.folder / "inputs" / f"{digest}.npy"
@@ -309,13 +315,13 @@ class Workbench:
             with part.open("wb") as file:
                 np.save(file, inputs, allow_pickle=False)
             os.replace(part, path)
+        self._inputs[subject.data] = path
         return path
 
     def load_time_s(self, cell: Cell) -> float:
         """Return the time to load the cell's file once more, in a fresh process, in seconds."""
-        inputs = self.evaluation_file(cell.subject)
-        artifact, decoding = cell.artifact, cell.subject.decoding
-        return run_isolated(artifact.path, artifact.runtime, inputs, latency_budget_s=0, decoding=decoding).load_time_s
+        inputs, artifact, known = self.evaluation_file(cell.subject), cell.artifact, cell.measurement.outputs
+        return run_isolated(artifact.path, artifact.runtime, inputs, latency_budget_s=0, known=known).load_time_s
 
     def close(self) -> None:
         """End the processes that this workbench started."""
@@ -330,16 +336,20 @@ class Workbench:
         if recipe.runtime == "keras":
             measured = measure_file(artifact)
         else:
-            labels, inputs = self.data(subject).evaluation_y, self.evaluation_file(subject)
+            inputs = self.evaluation_file(subject)
+            known = self.answers.find(artifact, inputs.stem, subject.decoding)
             measured = measure_run(
                 artifact,
                 inputs,
-                labels,
+                self.data(subject).evaluation_y,
                 reference,
                 score_of=subject.score,
                 task=subject.task,
                 decoding=subject.decoding,
+                known=known,
             )
+            if known is None and measured.outputs is not None:
+                self.answers.add(artifact, inputs.stem, subject.decoding, measured.outputs)
         if self.untimed:
             kept = {name: value for name, value in measured.values.items() if METRICS[name].nature not in BESIDE_OTHERS}
             measured = replace(measured, values=kept)

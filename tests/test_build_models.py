@@ -7,13 +7,14 @@ import time
 import numpy as np
 import pytest
 
-from compress.build import Store, build_artifact, find_artifact
+from compress.build import build_artifact, find_artifact
 from compress.conversions import conversions_of
 from compress.errors import CompressError
 from compress.kept import Kept
 from compress.pruning.magnitude import Prune
 from compress.quantization.export import Float32
 from compress.recipe import STEPS, Recipe
+from compress.store import Store
 from compress.subject import Dataset, Subject
 
 # Keras 3.15 saves through a Variable.__array__ that has no copy keyword, which numpy 2 deprecates

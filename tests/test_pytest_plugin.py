@@ -764,7 +764,7 @@ def test_a_named_red_run_is_refused(suite):
 def test_another_machine_keeps_sizes_gated_and_is_told(suite, monkeypatch):
     suite.bench(SIZE)
     with monkeypatch.context() as patch:
-        patch.setattr("compress.claims.fingerprint.platform.machine", lambda: "abacus")
+        patch.setattr("compress.fingerprint.platform.machine", lambda: "abacus")
         suite.run()
     conftest = suite.pytester.path / "conftest.py"
     conftest.write_text(CONFTEST.replace('"here"', '"elsewhere"'))

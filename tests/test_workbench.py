@@ -15,6 +15,7 @@ from compress.measure.figure import Figure
 from compress.measure.measurement import measure_file
 from compress.measure.metric import METRICS
 from compress.recipe import Recipe
+from compress.runtime import isolation
 from compress.workbench import Cell, Workbench, cache_folder, side_by_side_pictures
 from tests.runtime.tflite_builder import Builder
 from tests.tiny_subject import KERNEL, subject
@@ -200,6 +201,25 @@ def test_a_workbench_finds_what_another_one_built(bench, rounded, tiny_steps):
     assert again.artifact == rounded.artifact
     assert "rounded 1" in steps.splitlines()
     assert tiny_steps.read_text() == steps
+
+
+def test_another_workbench_times_a_file_again_and_does_not_ask_what_it_answered_before(bench, rounded, monkeypatch):
+    asked = []
+
+    def run(*args, known, **options):
+        asked.append(known)
+        return isolation.run_isolated(*args, known=known, **options)
+
+    monkeypatch.setattr("compress.measure.measurement.run_isolated", run)
+    again = Workbench([subject()], bench.folder)
+    cell = again.compressed("tiny", "rounded(1)@onnx")
+    again.close()
+
+    assert [one is not None for one in asked] == [True, True]
+    np.testing.assert_array_equal(cell.measurement.outputs, rounded.measurement.outputs)
+    assert cell.accuracy_drop == rounded.accuracy_drop
+    assert cell.measurement.latency_samples_s != rounded.measurement.latency_samples_s
+    assert cell.value("load_time_s") != rounded.value("load_time_s")
 
 
 def test_the_inputs_are_written_once_and_are_those_of_the_evaluation(bench):

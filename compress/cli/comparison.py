@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any
 
 from compress.claims.completeness import Gap, find_gaps
-from compress.claims.fingerprint import differences
 from compress.claims.gate import Change, compare_cells, slower_than_ever
 from compress.claims.gate import time_change as judge_time
 from compress.claims.policy import Policy
@@ -16,6 +15,7 @@ from compress.claims.stored_run import StoredRun
 from compress.claims.timing import time_pair
 from compress.cli.sides import Side
 from compress.errors import DataError, LedgerError, ModelFileError, RuntimeCrash
+from compress.fingerprint import differences
 from compress.gatekeeper import COMPRESS_FLOOR_S, LOAD_FLOOR_S, REMEMBERED
 from compress.settings import Settings
 

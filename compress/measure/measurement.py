@@ -81,6 +81,7 @@ def measure_run(
     score_of: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float32]] | None = None,
     task: str = "classification",
     decoding: Decoding | None = None,
+    known: NDArray[Any] | None = None,
     deadline_s: float = 300.0,
 ) -> Measurement:
     """Return what the file tells and what it does: a fresh process loads it, times it and runs every sample.
@@ -90,11 +91,12 @@ def measure_run(
     ``outputs (n, classes)`` and ``labels (n,)`` to ``(n,)``, higher is better, or a `compress.measure.quality.Judge`.
     A `task` other than classification has no right and wrong: outputs of any shape are held against the reference's.
     With a `decoding`, the samples are prompts and the outputs token ids, which are near to nothing but themselves.
+    Outputs that are `known` are judged without being asked for.
     Raises `ModelFileError` when the file is refused, `RuntimeCrash` when the process does not survive it, `DataError`
     when outputs and labels do not belong together.
     """
     measured = measure_file(artifact)
-    run = run_isolated(artifact.path, artifact.runtime, inputs, deadline_s=deadline_s, decoding=decoding)
+    run = run_isolated(artifact.path, artifact.runtime, inputs, deadline_s=deadline_s, decoding=decoding, known=known)
     reference = run.outputs if reference_outputs is None else reference_outputs
     outcomes = score(run.outputs, labels, reference) if task == "classification" else None
     values: dict[str, Value] = {

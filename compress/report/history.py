@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from compress.claims.fingerprint import differences
 from compress.claims.ledger import StoredRun
 from compress.errors import LedgerError
+from compress.fingerprint import differences
 from compress.measure.metric import METRICS
 from compress.report.columns import aligned
 from compress.report.values import as_number, change, metric_called, shown

@@ -21,19 +21,24 @@ LONG_S = 1.0
 
 
 def answer_all(
-    session: Session, x: NDArray[Any], open_another: Callable[[], Session], *, inference_s: float
+    session: Session,
+    x: NDArray[Any],
+    open_another: Callable[[], Session],
+    *,
+    inference_s: float,
+    answer: Callable[[Session, NDArray[Any]], NDArray[Any]] = lambda one, share: one.invoke(share),
 ) -> NDArray[Any]:
-    """Return what ``session.invoke(x)`` does; where that is long, sessions on all cores answer a share each.
+    """Return what `answer` gives for `x`; where that is long, sessions on all cores answer a share each.
 
     ``inference_s`` is what one sample takes. Each is an inference of its own, so that its answer is the same wherever
     it is given.
     """
     shares = min(os.cpu_count() or 1, len(x), 1 + int(inference_s * len(x) / LONG_S))
     if shares == 1:
-        return session.invoke(x)
+        return answer(session, x)
     sessions = [session, *(open_another() for _ in range(shares - 1))]
     with ThreadPoolExecutor(shares) as threads:
-        answered = threads.map(lambda one, share: one.invoke(share), sessions, np.array_split(x, shares))
+        answered = threads.map(answer, sessions, np.array_split(x, shares))
         return np.concatenate(list(answered))
 
 

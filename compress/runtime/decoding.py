@@ -12,7 +12,7 @@ counts for each of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise, takewhile
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from compress.decoding import Decoding
 from compress.errors import DataError, ModelFileError
 from compress.records import fields, records
+from compress.runtime.answers import answer_all
 from compress.runtime.session import Session
 
 CACHE, NEW_CACHE, TOKEN, POSITION, LOGITS = "cache", "new_cache", "token_ids", "position", "logits"
@@ -176,6 +177,26 @@ def decode(session: Session, prompts: NDArray[Any], decoding: Decoding) -> tuple
         found[index, : len(answer)] = answer
         spent_s += time.perf_counter() - started + reader.spared_s
     return found, spent_s / len(prompts)
+
+
+def decode_all(
+    session: Session, prompts: NDArray[Any], decoding: Decoding, open_another: Callable[[], Session], *, answer_s: float
+) -> NDArray[np.int32]:
+    """Return the answers of `decode`; where that is long, sessions on all cores answer a share each.
+
+    ``answer_s`` is what one prompt takes. Prompts that begin alike stay in one share.
+    """
+    texts = [one.tokens[: one.length].tolist() for one in map(prompt_of, prompts[:, None])]
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    found = np.empty((len(prompts), decoding.most_new), np.int32)
+    found[order] = answer_all(
+        session,
+        prompts[order],
+        open_another,
+        inference_s=answer_s,
+        answer=lambda one, share: decode(one, share, decoding)[0],
+    )
+    return found
 
 
 def _in_order(prompts: Sequence[Prompt]) -> list[tuple[int, frozenset[int]]]:

@@ -31,7 +31,7 @@ class Run:
     thread, in the order they were made; ``first_call_s`` is the one before them; ``load_time_s`` is opening the file
     until the first call could be made, imports excluded. Memory is the resident set's peak, before
     and after. Of decoded prompts, `outputs` are token ids, ``latency_s`` are steps of one token, and
-    ``generation_time_s`` is the mean time of a whole answer.
+    ``generation_time_s`` is the mean time of a whole answer, of the first few prompts.
     """
 
     outputs: NDArray[Any]
@@ -54,12 +54,14 @@ def run_isolated(
     deadline_s: float = DEADLINE_S,
     memory_limit_bytes: int = 0,
     decoding: Decoding | None = None,
+    known: NDArray[Any] | None = None,
 ) -> Run:
     """Load `model` in a new process, time it, run it over all of `inputs` (an ``.npy`` file), and return what it did.
 
     Raises `ModelFileError` when the file is refused before the runtime sees it, and `RuntimeCrash` that names the file,
     how far the process got and what ended it: a signal, the deadline, or the runtime's own error.
-    With `decoding`, the inputs are prompts, which are decoded. `memory_limit_bytes` caps the process's address space
+    With `decoding`, the inputs are prompts, which are decoded. Outputs that are `known` are not asked for: the file is
+    only timed. `memory_limit_bytes` caps the process's address space
     (0: no cap).
     """
     with tempfile.TemporaryDirectory(prefix="compress-run-") as name:
@@ -72,6 +74,7 @@ def run_isolated(
             "latency_budget_s": latency_budget_s,
             "memory_limit_bytes": memory_limit_bytes,
             "decoding": asdict(decoding) if decoding else None,
+            "answers": known is None,
         }
         (folder / "job.json").write_text(json.dumps(job))
         try:
@@ -81,7 +84,7 @@ def run_isolated(
         if returncode != 0 or not (folder / "result.json").exists():
             raise death(str(model), returncode, _stderr(folder), _stage(folder))
         result = json.loads((folder / "result.json").read_text())
-        outputs = np.load(folder / "outputs.npy", allow_pickle=False)
+        outputs = np.load(folder / "outputs.npy", allow_pickle=False) if known is None else known
     return Run(outputs=outputs, **{**result, "latency_s": tuple(result["latency_s"])})
 
 

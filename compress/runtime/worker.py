@@ -26,9 +26,12 @@ import numpy as np
 from compress.decoding import Decoding
 from compress.errors import CompressError
 from compress.runtime.answers import answer_all
-from compress.runtime.decoding import decode, sample_for
+from compress.runtime.decoding import decode, decode_all, sample_for
 from compress.runtime.parent import end_with_parent
 from compress.runtime.session import open_session, prepare
+
+TIMED_ANSWERS = 8
+"""Prompts whose answers are timed, the first ones; the others may be answered side by side."""
 
 PATH_BYTES = 4096
 """Of a folder's name and the end of its line, at most: what a pipe takes in one piece."""
@@ -62,7 +65,8 @@ def main(folder: Path) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (job["memory_limit_bytes"], job["memory_limit_bytes"]))
     stage("importing the runtime")
     prepare(job["runtime"])
-    inputs = np.load(job["inputs"], mmap_mode="r", allow_pickle=False)
+    inputs = np.asarray(np.load(job["inputs"], mmap_mode="r", allow_pickle=False))
+    decoding = Decoding(**job["decoding"]) if job["decoding"] else None
     memory_before = peak_memory_bytes()
 
     stage("loading the model")
@@ -72,7 +76,7 @@ def main(folder: Path) -> None:
     load_time_s = time.perf_counter() - started
 
     stage("running one inference")
-    call = session.bind(sample_for(session, np.asarray(inputs[:1])))
+    call = session.bind(sample_for(session, inputs[:1]))
     started = time.perf_counter()
     call()
     first_call_s = time.perf_counter() - started
@@ -85,14 +89,21 @@ def main(folder: Path) -> None:
         call()
         latency_s.append(time.perf_counter() - started)
 
-    stage("running the evaluation samples")
-    if job["decoding"]:
-        outputs, generation_time_s = decode(session, np.asarray(inputs), Decoding(**job["decoding"]))
-        peak_memory = peak_memory_bytes()
-    else:
-        generation_time_s, peak_memory = None, peak_memory_bytes()  # of one session, however many answer
-        outputs = answer_all(session, np.asarray(inputs), open_another, inference_s=statistics.median(latency_s))
-    np.save(folder / "outputs.npy", outputs, allow_pickle=False)
+    generation_time_s, timed = None, 0
+    if decoding is not None:
+        stage("timing answers")
+        outputs, generation_time_s = decode(session, inputs[:TIMED_ANSWERS], decoding)
+        timed = len(outputs)
+    peak_memory = peak_memory_bytes()  # of one session, however many answer
+
+    if job["answers"]:
+        stage("running the evaluation samples")
+        if decoding is None:
+            outputs = answer_all(session, inputs, open_another, inference_s=statistics.median(latency_s))
+        elif len(inputs) > timed:
+            left = decode_all(session, inputs[timed:], decoding, open_another, answer_s=generation_time_s or 0)
+            outputs = np.concatenate([outputs, left])
+        np.save(folder / "outputs.npy", outputs, allow_pickle=False)
     result = {
         "load_time_s": load_time_s,
         "first_call_s": first_call_s,

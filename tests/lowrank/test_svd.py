@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from compress.build import Store, build_artifact
+from compress.build import build_artifact
 from compress.errors import ModelFileError, RecipeError
 from compress.lowrank.svd import Svd, factors, rank_left
 from compress.recipe import Recipe
 from compress.runtime.session import open_session, read_parts
+from compress.store import Store
 from compress.subject import Dataset, Subject, Training
 
 if TYPE_CHECKING:

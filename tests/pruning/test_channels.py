@@ -6,13 +6,14 @@ import itertools
 import numpy as np
 import pytest
 
-from compress.build import Store, build_artifact
+from compress.build import build_artifact
 from compress.curve import recording
 from compress.errors import RecipeError
 from compress.pruning.channel_choice import granularity
 from compress.pruning.channels import PruneChannels
 from compress.pruning.multiply_adds import multiply_adds
 from compress.runtime.session import read_parts
+from compress.store import Store
 from compress.subject import Dataset, Subject, Training
 
 # Keras 3.15 saves through a Variable.__array__ that has no copy keyword, which numpy 2 deprecates

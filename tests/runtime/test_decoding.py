@@ -1,6 +1,7 @@
 """Decoding, with sessions that are a few lines of numpy: what is chosen can be worked out by trying every text."""
 
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from compress.decoding import Decoding
 from compress.errors import DataError, ModelFileError
 from compress.records import records
-from compress.runtime.decoding import CachedReader, decode, prompt_of, sample_for
+from compress.runtime.decoding import CachedReader, decode, decode_all, prompt_of, sample_for
 
 VOCABULARY, LENGTH, END = 5, 9, 0
 
@@ -154,6 +155,20 @@ def test_the_time_of_an_answer_counts_what_was_read_for_another_prompt(monkeypat
     _, seconds = decode(Slow(), prompts(*ALIKE), Decoding(end=99, most_new=3))
 
     assert seconds == np.mean([len(one) + 3 - 1 for one in ALIKE])
+
+
+@pytest.mark.parametrize("answer_s", [0.0, 10.0])
+def test_answers_are_the_same_in_the_same_order_however_many_sessions_give_them(answer_s):
+    decoding, opened = Decoding(end=END, most_new=4), []
+
+    def open_another():
+        opened.append(CachedSession())
+        return opened[-1]
+
+    found = decode_all(CachedSession(), prompts(*ALIKE), decoding, open_another, answer_s=answer_s)
+
+    np.testing.assert_array_equal(found, decode(CachedSession(), prompts(*ALIKE), decoding)[0])
+    assert [one.calls > 0 for one in opened] == [True] * (min(os.cpu_count() or 1, len(ALIKE)) - 1) * (answer_s > 0)
 
 
 def test_no_more_is_remembered_than_prompts_to_come_begin_with():

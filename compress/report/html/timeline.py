@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from compress.claims.fingerprint import differences
 from compress.claims.stored_run import StoredRun
+from compress.fingerprint import differences
 from compress.measure.metric import METRICS
 from compress.report.html.chart import Path, spark_step, sparkline
 from compress.report.values import as_number, change, metric_called, shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import zlib
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -43,13 +44,16 @@ MACHINE = ("cpu", "isa", "cores", "machine", "system")
 
 def library_versions() -> dict[str, str]:
     """Return the installed version of each of `LIBRARIES`; those that are not installed are left out."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {name: _version(name) for name in LIBRARIES}
+    return {name: installed for name, installed in found.items() if installed is not None}
+
+
+@cache
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
 
 
 def fingerprint() -> dict[str, object]:

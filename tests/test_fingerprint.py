@@ -3,7 +3,7 @@
 import json
 from importlib.metadata import version
 
-from compress.claims.fingerprint import differences, fingerprint, library_versions
+from compress.fingerprint import differences, fingerprint, library_versions
 
 
 def test_a_machine_does_not_differ_from_itself():
@@ -29,5 +29,5 @@ def test_every_difference_is_told_with_old_and_new():
 
 
 def test_a_library_that_is_not_installed_is_left_out(monkeypatch):
-    monkeypatch.setattr("compress.claims.fingerprint.LIBRARIES", ("numpy", "no-such-distribution"))
+    monkeypatch.setattr("compress.fingerprint.LIBRARIES", ("numpy", "no-such-distribution"))
     assert library_versions() == {"numpy": version("numpy")}
