@@ -56,6 +56,7 @@ _SHARED = (
     "conversions.py",
     "ends.py",
     "training.py",
+    "fused.py",
     "curve.py",
     "distillation.py",
 )

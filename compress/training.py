@@ -17,6 +17,7 @@ from compress.curve import record_epoch
 from compress.distillation import distillation_loss, soft_targets
 from compress.ends import keras_inputs
 from compress.errors import DataError, RecipeError
+from compress.fused import adam, fused_normalisation
 from compress.records import fields
 from compress.subject import UNLABELLED
 
@@ -295,7 +296,8 @@ def retrain(
             if constraint and start in turns:
                 constraint.renew(model, start)
             part = order[(start - first) * training.batch_size : (end - first) * training.batch_size]
-            loss_sum += float(train(part, training.batch_size))
+            with fused_normalisation():  # the first call is traced
+                loss_sum += float(train(part, training.batch_size))
         record_epoch({"loss": loss_sum / steps_an_epoch, **zeros_left(held.values())})
         _logger.info("%s: epoch %d of %d, loss %.4f", model.name, epoch + 1, epochs, loss_sum / steps_an_epoch)
         if not np.isfinite(loss_sum):
@@ -303,42 +305,6 @@ def retrain(
                 f"retraining {model.name} diverged: the loss of epoch {epoch + 1} is {loss_sum}; "
                 f"lower the learning rate ({training.learning_rate})"
             )
-
-
-def adam(variables: Sequence[Any], training: Training, steps: int) -> Callable[[Sequence[Any]], None]:
-    """Return what moves `variables` against their gradients, once of `steps` times: Adam (Kingma and Ba 2015).
-
-    It is Keras's, at its defaults, by the one operation that TensorFlow has for a variable: spelled out as Keras does,
-    a deep model's graph holds a thousand operations more, which take a fifth of a small model's training.
-    """
-    import keras
-    import tensorflow as tf
-
-    falling = training.decay == "cosine"
-    rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, steps) if falling else None
-    taken = tf.Variable(0, dtype=tf.int64)
-    moments = [[tf.Variable(tf.zeros_like(each.value)) for _ in range(2)] for each in variables]
-
-    def update(slopes: Sequence[Any]) -> None:
-        now = rate(taken) if rate else training.learning_rate
-        count = tf.cast(taken.assign_add(1), tf.float32)
-        for variable, (mean, square), slope in zip(variables, moments, slopes, strict=True):
-            if slope is None:  # nothing that is computed depends on it
-                continue
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.value.handle,
-                m=mean.handle,
-                v=square.handle,
-                beta1_power=0.9**count,
-                beta2_power=0.999**count,
-                lr=now,
-                beta1=0.9,
-                beta2=0.999,
-                epsilon=1e-7,
-                grad=tf.convert_to_tensor(slope),
-            )
-
-    return update
 
 
 def objective(
