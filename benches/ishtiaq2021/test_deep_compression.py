@@ -17,6 +17,8 @@ CLASSIFIERS = ["mobilenet_v2", "resnet50", "inception_v3", "alexnet"]
 FINE_TUNED = "kmeans(16, epochs=1)"
 AS_IT_IS = "kmeans(16)"
 TOOLKIT = "cluster(16, epochs=1)"
+CLUSTERED = "mobilenet_v2"
+"""Two million weights, as AlexNet has, take the toolkit a third of a second a step."""
 
 every_classifier = pytest.mark.parametrize("subject", CLASSIFIERS)
 
@@ -28,7 +30,7 @@ every_classifier = pytest.mark.parametrize("subject", CLASSIFIERS)
 )
 @every_classifier
 def test_sixteen_values_a_layer_cost_a_point_at_most(subject, compressed, report_table):
-    shown = [AS_IT_IS, FINE_TUNED, *([TOOLKIT] if subject == "alexnet" else [])]
+    shown = [AS_IT_IS, FINE_TUNED, *([TOOLKIT] if subject == CLUSTERED else [])]
     cells = [compressed(subject, recipe) for recipe in ("float32", *shown)]
     report_table(
         "16 shared values a kernel: top-1 in %, gzipped bytes, and how much smaller than the gzipped float32 file",
@@ -75,7 +77,7 @@ def test_fine_tuning_the_shared_values_brings_accuracy_back(subject, compressed)
     kind="trend",
 )
 def test_the_toolkits_clustering_agrees_with_ours(compressed):
-    return compressed("alexnet", TOOLKIT).accuracy_drop_from(compressed("alexnet", FINE_TUNED))
+    return compressed(CLUSTERED, TOOLKIT).accuracy_drop_from(compressed(CLUSTERED, FINE_TUNED))
 
 
 LOW_RANK = {"alexnet": "svd(0.5, epochs=1)", "resnet50": "svd(0.5, epochs=1)"}
