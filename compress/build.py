@@ -336,6 +336,5 @@ def _start_builder(quiet: bool, alone: bool) -> None:
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the suite's to handle; it ends this process itself
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # the same weights from the same seed on every processor, and however many cores it has
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    # the same weights from the same seed, however many cores a processor has
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
