@@ -2,6 +2,9 @@
 
 Sources: McNemar 1947 (exact, by the binomial); Bonett and Price 2012 (adjusted Wald interval of a paired difference);
 Wilson 1927 (interval of a proportion); Wilcoxon 1945 (signed rank); Efron 1987 (BCa bootstrap).
+
+What is a special function is taken from `scipy.special`: `scipy.stats`, which takes as long to import as all else of a
+run together, is imported where a test is more than that.
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
+
+_Count = int | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Paired:
     def mcnemar_p(self) -> float:
         """Return the exact one-sided p value of "new is no worse than old" (0.5-binomial on the discordant samples)."""
         discordant = self.only_old + self.only_new
-        return float(stats.binom.sf(self.only_old - 1, discordant, 0.5)) if discordant else 1.0
+        return float(_binomial_sf(self.only_old - 1, discordant, 0.5)) if discordant else 1.0
 
     def drop_interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the limits of the drop, each one-sided at `confidence` (Bonett and Price: one added to each count).
@@ -51,14 +56,14 @@ class Paired:
         Fractions of the samples, in [-1, 1].
         """
         gone, come = (self.only_old + 1) / (self.n + 2), (self.only_new + 1) / (self.n + 2)
-        z = float(stats.norm.ppf(confidence))
+        z = float(special.ndtri(confidence))
         half = z * float(np.sqrt((gone + come - (gone - come) ** 2) / (self.n + 2)))
         return max(-1.0, gone - come - half), min(1.0, gone - come + half)
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the limits of a proportion, each one-sided at `confidence`, as fractions."""
-    z = float(stats.norm.ppf(confidence))
+    z = float(special.ndtri(confidence))
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
@@ -74,7 +79,7 @@ def mean_interval(values: NDArray[np.float32], confidence: float = 0.95) -> tupl
     mean, n = float(exact.mean()), len(exact)
     if n < 2:
         return mean, mean
-    half = float(stats.t.ppf(confidence, n - 1)) * float(exact.std(ddof=1)) / math.sqrt(n)
+    half = float(special.stdtrit(n - 1, confidence)) * float(exact.std(ddof=1)) / math.sqrt(n)
     return mean - half, mean + half
 
 
@@ -91,10 +96,9 @@ def minimum_detectable_drop(n: int, discordance: float, alpha: float = 0.01, pow
         # at the most, all samples flip: a drop beyond that takes the place of flips the other way
         total = min(1.0, discordance + drop)
         only_old = (total + drop) / (2 * total) if total else 0.0
-        low, high = stats.binom.ppf([1e-9, 1 - 1e-9], n, total).astype(int)
-        discordant = np.arange(low, high + 1)
-        critical = stats.binom.isf(alpha, discordant, 0.5) + 1
-        return float((stats.binom.pmf(discordant, n, total) * stats.binom.sf(critical - 1, discordant, only_old)).sum())
+        discordant = np.arange(int(_least(1 - 1e-9, n, total)), int(_least(1e-9, n, total)) + 1)
+        critical = _least(alpha, discordant, 0.5) + 1
+        return float((_binomial_pmf(discordant, n, total) * _binomial_sf(critical - 1, discordant, only_old)).sum())
 
     low, high = 0.0, 1.0
     if found(high) < power:
@@ -105,6 +109,24 @@ def minimum_detectable_drop(n: int, discordance: float, alpha: float = 0.01, pow
     return high
 
 
+def _binomial_sf(k: _Count, n: _Count, p: float) -> NDArray[np.float64]:
+    """Return the probability of more than `k` of `n`; `k` is -1 or more."""
+    return np.where(np.less(k, 0), 1.0, special.bdtrc(np.maximum(k, 0), n, p))
+
+
+def _binomial_pmf(k: _Count, n: _Count, p: float) -> NDArray[np.float64]:
+    choose = special.gammaln(np.add(n, 1)) - special.gammaln(np.add(k, 1)) - special.gammaln(np.subtract(n, k) + 1)
+    return np.asarray(np.exp(choose + special.xlogy(k, p) + special.xlog1py(np.subtract(n, k), -p)))
+
+
+def _least(alpha: float, n: _Count, p: float) -> NDArray[np.int64]:
+    """Return the least count that so few of `n` exceed: with probability `alpha` or less."""
+    found = np.ceil(special.bdtrik(1 - alpha, n, p)) if 0 < p < 1 else np.multiply(n, p)
+    found = np.clip(np.nan_to_num(found), 0, n)  # of nothing, nothing is more
+    below = np.maximum(found - 1, 0)
+    return np.asarray(np.where(_binomial_sf(below, n, p) <= alpha, below, found), np.int64)
+
+
 def noise_grew_p(old: NDArray[np.float32], new: NDArray[np.float32]) -> float:
     """Return the one-sided Wilcoxon p value of "the outputs' noise did not grow", paired on the same samples.
 
@@ -113,11 +135,15 @@ def noise_grew_p(old: NDArray[np.float32], new: NDArray[np.float32]) -> float:
     difference = np.sqrt(new.astype(np.float64)) - np.sqrt(old.astype(np.float64))
     if not difference.any():
         return 1.0
+    from scipy import stats
+
     return float(stats.wilcoxon(difference, alternative="greater", method="approx").pvalue)
 
 
 def two_proportions_p(old_right: int, old_n: int, new_right: int, new_n: int) -> float:
     """Return Fisher's one-sided p value of "new is no worse than old" when the samples cannot be paired."""
+    from scipy import stats
+
     table = [[old_right, old_n - old_right], [new_right, new_n - new_right]]
     return float(stats.fisher_exact(table, alternative="greater").pvalue)
 
@@ -144,10 +170,12 @@ def drop_of_scores(
     """
     difference = old.astype(np.float64) - new.astype(np.float64)
     drop, spread = float(difference.mean()), float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
-    z = float(stats.norm.ppf(confidence) + stats.norm.ppf(power))
+    z = float(special.ndtri(confidence) + special.ndtri(power))
     detectable = z * spread / math.sqrt(len(difference))
     if spread == 0:  # every sample moved alike, or there is one: nothing to resample
         return ScoreDrop(drop, drop, drop, detectable)
+    from scipy import stats
+
     found = stats.bootstrap(
         (difference,),
         np.mean,

@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from compress.claims import statistics
 from compress.claims.statistics import (
     Paired,
     drop_of_scores,
@@ -208,3 +211,29 @@ def test_the_smallest_detectable_drop_is_found_nine_times_in_ten():
     drop = drop_of_scores(*scores(n, 0.0, spread)).detectable
     found = sum(drop_of_scores(*scores(n, drop, spread, seed)).low > 0 for seed in range(100))
     assert 80 <= found <= 98
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-4, 0.01, 0.3, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 17, 100, 1000, 3000])
+def test_the_binomial_of_special_functions_is_scipys_own(n, p):
+    counts = np.arange(-1, n + 1)
+    np.testing.assert_allclose(statistics._binomial_sf(counts, n, p), stats.binom.sf(counts, n, p), 1e-9, 1e-14)
+    np.testing.assert_allclose(
+        statistics._binomial_pmf(counts[1:], n, p), stats.binom.pmf(counts[1:], n, p), 1e-8, 1e-12
+    )
+    for alpha in (1e-9, 0.01, 0.5, 1 - 1e-9):
+        assert statistics._least(alpha, n, p) == stats.binom.isf(alpha, n, p)
+
+
+def test_importing_the_statistics_imports_no_library_of_them():
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, compress.workbench, compress.pytest_run; print('scipy.stats' in sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == "False"
