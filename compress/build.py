@@ -4,6 +4,7 @@ The key of an artifact is a digest of the subject's identity, the recipe, the li
 the source of the steps, so that a changed routine never meets a stale file. Models between steps are kept the same way:
 ``prune(0.9)`` is retrained once for ``prune(0.9) | float16`` and ``prune(0.9) | int8``. The building process also keeps
 the last models themselves, and what their files begin with. Times are those of doing it all, whatever was found.
+What a converter refuses is kept in the same way, with its words, and not tried again while the key is the same.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from compress.artifact import FORMATS, Artifact, sha256_of
 from compress.conversions import conversions_of, sharing
 from compress.curve import Curve, curve_from_json, recording
-from compress.errors import CompressError, RecipeError, RuntimeCrash
+from compress.errors import CompressError, ConversionError, RecipeError, RuntimeCrash
 from compress.fingerprint import library_versions
 from compress.kept import Kept, SharedModel
 from compress.measure.size import gzip_bytes
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     import keras
 
 SEED = 0
+REFUSAL = "refusal.txt"
+"""File of an entry that holds a converter's words in the place of a model."""
 
 
 _CALLED = {"tfmot": ("pruning",), "lowrank": ("quantization",)}
@@ -97,9 +100,21 @@ def _key(subject: Subject, steps: tuple[object, ...], runtime: str) -> str:
 
 def find_artifact(store: Store, subject: Subject, recipe: Recipe) -> Artifact | None:
     """Return the stored artifact of a subject and a recipe, or None. Imports no framework."""
-    name = f"model.{FORMATS[recipe.runtime]}"
-    found = store.find(_key(subject, (*recipe.transforms, recipe.export), recipe.runtime), name)
+    found = store.find(_file_key(subject, recipe), f"model.{FORMATS[recipe.runtime]}")
     return None if found is None else _artifact(subject, recipe, *found)
+
+
+def find_refusal(store: Store, subject: Subject, recipe: Recipe) -> ConversionError | None:
+    """Return the error by which a converter refused a subject and a recipe before, or None. Imports no framework.
+
+    None, too, where ``COMPRESS_VERBOSE=1`` asks for all that the converter prints: it has to be tried for that.
+    """
+    found = None if os.environ.get("COMPRESS_VERBOSE") else store.find(_file_key(subject, recipe), REFUSAL)
+    return None if found is None else ConversionError(found[0].read_text(encoding="utf-8"))
+
+
+def _file_key(subject: Subject, recipe: Recipe) -> str:
+    return _key(subject, (*recipe.transforms, recipe.export), recipe.runtime)
 
 
 def _artifact(subject: Subject, recipe: Recipe, path: Path, made: dict[str, Any]) -> Artifact:
@@ -121,14 +136,19 @@ def build_artifact(store: Store, subject: Subject, text: str, kept: Kept | None 
     """Apply the recipe `text` to `subject` in this process, store the file, and return its artifact.
 
     What `kept` holds of an earlier call is not made again, and takes as long as it took then. Raises `CompressError` of
-    the step that failed. Frameworks are imported here.
+    the step that failed; a `ConversionError` is stored in the file's place, for `find_refusal`. Frameworks are imported
+    here.
     """
     recipe = Recipe.parse(text)
     kept = Kept() if kept is None else kept
     try:
         return _build(store, subject, recipe, kept)
-    except BaseException:
+    except BaseException as error:
         kept.clear()  # a step that failed may have left anything behind
+        if isinstance(error, ConversionError):
+            made = {"subject": subject.name, "recipe": str(recipe), "libraries": library_versions()}
+            with contextlib.suppress(CompressError):  # a full disk is not what was asked about
+                store.add(_file_key(subject, recipe), REFUSAL, str(error).encode(), made)
         raise
 
 
@@ -159,9 +179,8 @@ def _build(store: Store, subject: Subject, recipe: Recipe, kept: Kept) -> Artifa
         "gzip_bytes": gzip_bytes(content),
         "curves": [curve.to_json() for curve in source.curves],
     }
-    key = _key(subject, (*recipe.transforms, recipe.export), recipe.runtime)
     name = f"model.{FORMATS[recipe.runtime]}"
-    return _artifact(subject, recipe, *store.add(key, name, content, made))
+    return _artifact(subject, recipe, *store.add(_file_key(subject, recipe), name, content, made))
 
 
 def _served(subject: Subject, recipe: Recipe, source: SharedModel) -> keras.Model | ModelFile:
@@ -236,15 +255,23 @@ class Builder:
     def artifact(self, subject: Subject, recipe: Recipe) -> Artifact:
         """Return the artifact of `subject` and `recipe`, built unless it is stored.
 
-        Raises `RuntimeCrash` when the building process dies or exceeds its deadline, else the step's own error.
+        Raises `RuntimeCrash` when the building process dies or exceeds its deadline, else the step's own error: a
+        converter's that is stored without asking it once more.
         """
-        found = find_artifact(self.store, subject, recipe)
+        found = self._stored(subject, recipe)
         if found is not None:
             return found
         with self.store.lock(f"{subject.name}: {recipe}"):
             # another process may have built it while this one waited
-            found = find_artifact(self.store, subject, recipe)
+            found = self._stored(subject, recipe)
             return self._build(subject, recipe) if found is None else found
+
+    def _stored(self, subject: Subject, recipe: Recipe) -> Artifact | None:
+        """Return the stored artifact, or None. Raises the `ConversionError` that is stored in its place."""
+        found = find_artifact(self.store, subject, recipe)
+        if found is None and (refused := find_refusal(self.store, subject, recipe)) is not None:
+            raise refused
+        return found
 
     def _build(self, subject: Subject, recipe: Recipe) -> Artifact:
         self.announce(f"building {subject.name}: {recipe}")

@@ -23,6 +23,10 @@ class QuantizationError(CompressError, ValueError):
     """An array, a scheme or a set of parameters that quantization has no meaning for."""
 
 
+class ConversionError(CompressError, ValueError):
+    """A converter does not write this model at this precision: asked again, it would say the same."""
+
+
 class ClaimError(CompressError, ValueError):
     """A claim or a claims file is malformed."""
 

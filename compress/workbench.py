@@ -14,7 +14,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from compress.artifact import Artifact, Part
-from compress.build import Builder, build_all, find_artifact
+from compress.build import Builder, build_all, find_artifact, find_refusal
 from compress.claims.bound import Estimate
 from compress.claims.claim import unmeasured
 from compress.claims.statistics import Paired, mean_interval, wilson_interval
@@ -284,8 +284,12 @@ class Workbench:
         return self.cells[key]
 
     def is_built(self, subject: str, recipe: Recipe) -> bool:
-        """Return whether the file of a subject and a recipe is stored. Raises `CompressError` for an unknown one."""
-        return find_artifact(self.builder.store, self.subject(subject), recipe) is not None
+        """Return whether the file of a subject and a recipe is stored, or why a converter writes none.
+
+        Raises `CompressError` for an unknown subject.
+        """
+        asked = self.builder.store, self.subject(subject), recipe
+        return find_artifact(*asked) is not None or find_refusal(*asked) is not None
 
     def build(self, cells: Iterable[tuple[str, Recipe]], processes: int) -> None:
         """Build the files of `cells` in so many processes; what fails is left for `compressed` to report."""

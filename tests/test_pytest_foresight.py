@@ -2,6 +2,7 @@
 
 import pytest
 
+from compress import build
 from compress.claims.claim import unmeasured
 from compress.errors import CompressError
 from compress.pytest_foresight import Nothing, foreseen, missing
@@ -122,6 +123,14 @@ def test_only_what_is_not_stored_is_missing(workbench, monkeypatch):
         raise CompressError("its weights are gone")
 
     monkeypatch.setattr(workbench, "is_built", is_built)
+    assert missing(cells, workbench) == []
+
+
+def test_what_a_converter_has_refused_is_not_built_before_anything_is_measured(workbench):
+    cells = foreseen([Item(lambda compressed: compressed("tiny", "int8"))], workbench, "embedded")
+    for name, recipe in cells:
+        key = build._file_key(workbench.subject(name), recipe)
+        workbench.builder.store.add(key, build.REFUSAL, b"no kernel", {})
     assert missing(cells, workbench) == []
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from compress.errors import RecipeError
+from compress.errors import ConversionError, RecipeError
 from compress.recipe import STEPS, step_class
 from compress.subject import Dataset, Subject
 
@@ -98,7 +98,7 @@ class Rounded:
 
 @dataclass(frozen=True)
 class Deadly:
-    """A step that does not come back: ``how`` is ``exit``, ``hang``, ``refuse`` or ``err``."""
+    """A step that does not come back: ``how`` is ``exit``, ``hang``, ``refuse``, ``err`` or ``convert``."""
 
     how: str = "exit"
 
@@ -112,6 +112,8 @@ class Deadly:
             time.sleep(60)
         if self.how == "err":
             raise ZeroDivisionError("a mistake of the step's own")
+        if self.how == "convert":
+            raise ConversionError("int16x8 cannot be exported: nö kernel\nthe converter's last lines:\n  ...")
         raise RecipeError("this model cannot be written so")
 
 

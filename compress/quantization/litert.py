@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from compress.conversions import Conversions, conversions_of
 from compress.ends import INPUT_NAME
-from compress.errors import CompressError
+from compress.errors import CompressError, ConversionError
 from compress.model_file import ModelFile
 from compress.quantization.calibration import BINS, percentile_range
 from compress.quantization.masks import attention_masks
@@ -50,7 +50,7 @@ def write_litert(
     A model that is a .tflite file goes through ai-edge-quantizer, as the converter reads none. `calibration`,
     ``(100, 28, 28, 1)``, is needed by ``int8`` and ``int16x8``, whose inputs and outputs are integers too; only
     ``ai_edge`` takes `ranges`. `masks` of attention are written so that integers can hold them, unless they are to be
-    kept (see `compress.quantization.masks`). Raises `CompressError` when the engine cannot convert the model.
+    kept (see `compress.quantization.masks`). Raises `ConversionError` when the engine cannot convert the model.
     """
     remedy = "try the other engine or another step; COMPRESS_VERBOSE=1 shows all that the converter prints"
     with quiet_conversion(f"{precision}(engine={engine})", "litert", remedy):
@@ -223,7 +223,7 @@ def _percentiles(content: bytes, extremes: dict[str, Any], samples: NDArray[Any]
 
 
 def _check_clips(content: bytes) -> None:
-    """Raise `CompressError` when LiteRT would not load an int16x8 file because the bound of a relu6 overflows.
+    """Raise `ConversionError` when LiteRT would not load an int16x8 file because the bound of a relu6 overflows.
 
     It holds the 6 of a relu6 as a whole number of steps in 32 bits, which is too few for outputs that all stay near
     zero ("no_integer_overflow_from_quantization was not true").
@@ -238,7 +238,7 @@ def _check_clips(content: bytes) -> None:
                 continue
             scale = float(quantization.scale[0])
             if scale * (2**31 - 1) < 6:
-                raise CompressError(
+                raise ConversionError(
                     f"int16x8@litert: LiteRT cannot load such a file: a layer that ends in relu6 gives values so "
                     f"small, in steps of {scale:.2g}, that 6 overflows 32 bits; give the network weights (or batch "
                     "statistics) that keep its activations from vanishing"

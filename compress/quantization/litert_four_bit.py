@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.errors import CompressError
+from compress.errors import CompressError, ConversionError
 from compress.quantization.calls import Arrays, call
 from compress.quantization.gptq import gptq
 from compress.quantization.int4_grid import ZERO
@@ -31,7 +31,7 @@ def pack_litert(
 
     Scales of blocks are float16. A row whose length is no multiple of the block stays float32. With `calibration`,
     ``(100, 28, 28, 1)`` or records, matrices are rounded by GPTQ, tied ones excepted: a lookup reads them too. Raises
-    `CompressError` when there is nothing to pack.
+    `ConversionError` when there is nothing to pack.
     """
     if block is not None and block < LEAST_BLOCK:
         raise CompressError(f"int4@litert: LiteRT's blocks begin at {LEAST_BLOCK} values, got {block}")
@@ -42,7 +42,7 @@ def pack_litert(
             named = with_lookups(named)
         matrices = _matrices(named, block)
         if not matrices:
-            raise CompressError(
+            raise ConversionError(
                 f"int4@litert: no matrix has rows of a multiple of {block or 1} values, so there is nothing to pack; "
                 "choose a smaller block, granularity=channel or another step"
             )

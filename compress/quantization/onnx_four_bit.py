@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.errors import CompressError
+from compress.errors import ConversionError
 from compress.quantization.codebook import BlockCodebook, quantize_blocks
 from compress.quantization.gptq import gptq
 from compress.quantization.int4_grid import pack_blocks, round_to_nearest
@@ -43,7 +43,7 @@ def pack_onnx(content: bytes, packing: Packing, calibration: NDArray[Any] | None
     packed along ``in``; one with a side shorter than a block, as an adapter's factors have, stays float32. A table
     ``(words, width)`` is packed along ``width``, in blocks halved until they divide it. A table that a tied language
     model's head reads as well is two constants in an ONNX file, the head's transposed, and both are packed. Raises
-    `CompressError` when there is nothing to pack.
+    `ConversionError` when there is nothing to pack.
     """
     import onnx
 
@@ -62,7 +62,7 @@ def _pack(proto: Any, packing: Packing, calibration: NDArray[Any] | None) -> Non
     for name in _tables(proto, packing.block) if packing.embeddings == "int4" else ():
         packed[name] = _pack_table(proto, name, packing.block)
     if not packed:
-        raise CompressError(
+        raise ConversionError(
             f"the model has no constant matrix with both sides from {packing.block}, so there is nothing to "
             "pack into 4 bits; choose a smaller block or another step"
         )

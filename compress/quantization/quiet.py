@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import BinaryIO
 
-from compress.errors import CompressError
+from compress.errors import CompressError, ConversionError
 
 _TAIL_LINES = 12
+
+_PASSING = (MemoryError, OSError, ImportError)
+"""What is not the converter's answer: with memory, space or a library more, the same model may be written."""
 
 
 class _Descriptor(io.TextIOBase):
@@ -61,8 +64,8 @@ def captured(log: BinaryIO) -> Iterator[None]:
 def quiet_conversion(step: str, runtime: str, remedy: str) -> Iterator[None]:
     """Run a conversion with its pages of text held back; ``COMPRESS_VERBOSE=1`` lets them through.
 
-    Raises `CompressError` naming `step`, `runtime` and `remedy` for whatever the conversion raises, errors of our own
-    excepted.
+    Raises `ConversionError` naming `step`, `runtime` and `remedy` for whatever the conversion raises, errors of our own
+    excepted; a `CompressError` that is none, where memory, space or a library was missing.
     """
     verbose = os.environ.get("COMPRESS_VERBOSE") == "1"
     with tempfile.TemporaryFile() as log, warnings.catch_warnings():
@@ -78,6 +81,7 @@ def quiet_conversion(step: str, runtime: str, remedy: str) -> Iterator[None]:
         except Exception as error:
             printed = _end_of(log)
             said = f"\nthe converter's last lines:\n{printed}" if printed else ""
-            raise CompressError(
+            refused = CompressError if isinstance(error, _PASSING) else ConversionError
+            raise refused(
                 f"{step}@{runtime} cannot be exported: {type(error).__name__}: {error}; {remedy}{said}"
             ) from error

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from compress.errors import CompressError, RecipeError
+from compress.errors import CompressError, ConversionError, RecipeError
 from compress.quantization.export import DynamicRange, Float16, Float32, Int8, Int16x8
 from compress.quantization.quiet import quiet_conversion
 from compress.records import records
@@ -207,6 +207,16 @@ def test_a_model_that_cannot_be_converted_gives_one_error_with_step_runtime_and_
     model = keras.Model(inputs, keras.ops.erfinv(inputs))
     with pytest.raises(CompressError, match=r"(?s)int8\(engine=converter\)@litert.*try the other engine.*last lines"):
         Int8().export(model, data_of("mlp"), runtime="litert", seed=0)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_kept"), [(ValueError, True), (RuntimeError, True), (MemoryError, False), (OSError, False)]
+)
+def test_a_converters_answer_is_told_from_what_was_missing(error, is_kept):
+    said = pytest.raises(CompressError, match="float32@litert cannot be exported")
+    with said as raised, quiet_conversion("float32", "litert", "none"):
+        raise error("no")
+    assert isinstance(raised.value, ConversionError) == is_kept
 
 
 def test_two_inputs_without_names_are_told_apart_by_their_layers():
