@@ -30,8 +30,9 @@ class Run:
     `outputs` by example: ``(3000, 10)`` float32, one row an evaluation sample. ``latency_s`` are single calls, one
     thread, in the order they were made; ``first_call_s`` is the one before them; ``load_time_s`` is opening the file
     until the first call could be made, imports excluded. Memory is the resident set's peak, before and after; of a
-    forked process, what is imported counts as far as it is used. Of decoded prompts, `outputs` are token ids, ``latency_s`` are steps of one token, and
-    ``generation_time_s`` is the mean time of a whole answer, of the first few prompts.
+    forked process, what was imported counts as far as it is used. Of decoded prompts, `outputs` are token ids,
+    ``latency_s`` are steps of one token, and ``generation_time_s`` is the mean time of a whole answer, of the first few
+    prompts.
     """
 
     outputs: NDArray[Any]
