@@ -236,7 +236,8 @@ def retrain(
     import tensorflow as tf
 
     steps_an_epoch = training_steps(data, training, 1)
-    check_labels(data, model)
+    if training.loss is None:
+        check_labels(data, model)
     generator = np.random.default_rng(seed)
     _seed_random_layers(model, generator)
     inputs = {name: tf.constant(array) for name, array in fields(data.train_x).items()}
@@ -344,7 +345,14 @@ def adam(variables: Sequence[Any], training: Training, steps: int) -> Callable[[
 def objective(
     teacher: keras.Model, data: Dataset, training: Training, loss_of_labels: Callable[..., Any]
 ) -> tuple[NDArray[Any], Callable[[Any, Any], Any]]:
-    """Return what a model learns of each training sample, and its loss: labels, or the answers of `teacher`."""
+    """Return what a model learns of each training sample, and its loss: labels, or the answers of `teacher`.
+
+    Raises `RecipeError` where `training` has a loss of its own and answers as targets, which are classes'.
+    """
+    if training.loss is not None:
+        if training.targets != "labels":
+            raise RecipeError(f"{teacher.name} has a loss of its own: it is trained by labels (targets=labels)")
+        return data.train_y, training.loss
     from_logits = outputs_logits(teacher)
     if data.train_y.ndim > 1:
         if training.targets != "labels" or not from_logits:

@@ -111,7 +111,8 @@ def fit(
     """
     import tf_keras
 
-    check_labels(data, model)
+    if training.loss is None:
+        check_labels(data, model)
     generator = np.random.default_rng(seed)
     targets, loss = objective(teacher, data, training, tf_keras.losses.SparseCategoricalCrossentropy)
     rate = training.learning_rate
