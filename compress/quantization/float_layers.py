@@ -39,7 +39,9 @@ def float_scopes(model: keras.Model | ModelFile) -> re.Pattern[str] | None:
 def converter_leaving_float(scopes: re.Pattern[str] | None) -> Iterator[None]:
     """Let TensorFlow's converter, as long as this lasts, quantize no operation that `scopes` finds.
 
-    Its quantizer takes such a list, and no option of the converter hands it one.
+    Its quantizer takes such a list, and no option of the converter hands it one. It first gives what a slice was
+    cut from the range of the slice, though both stay float; so that nothing before a float layer is clipped by what
+    happens within, the ranges that were seen there are taken away.
     """
     if scopes is None:
         yield
@@ -50,16 +52,45 @@ def converter_leaving_float(scopes: re.Pattern[str] | None) -> Iterator[None]:
     quantize = converter._mlir_quantize
 
     def leaving(calibrated: bytes, *arguments: Any, **options: Any) -> Any:
-        return quantize(calibrated, *arguments, **options, denylisted_nodes=_found(calibrated, scopes))
+        content, names = _without_inner_ranges(calibrated, scopes)
+        return quantize(content, *arguments, **options, denylisted_nodes=names)
 
     with patch.object(converter, "_mlir_quantize", leaving):
         yield
 
 
-def _found(content: bytes, scopes: re.Pattern[str]) -> set[str]:
-    """Return the names of the tensors of a .tflite file that `scopes` finds."""
+def _without_inner_ranges(content: bytes, scopes: re.Pattern[str]) -> tuple[bytes, set[str]]:
+    """Return a calibrated .tflite file without the ranges of what only float layers read, and what those compute."""
+    import flatbuffers
     from ai_edge_litert.schema_py_generated import ModelT
 
-    graph = ModelT.InitFromPackedBuf(content, 0).subgraphs[0]
-    names = ((tensor.name or b"").decode() for tensor in graph.tensors)
-    return {name for name in names if scopes.search(name)}
+    model = ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    names = [(tensor.name or b"").decode() for tensor in graph.tensors]
+    inner = float_tensors(model, scopes)
+    read_by_others = {int(place) for place in graph.outputs}
+    for operator in graph.operators:
+        if not inner.issuperset(map(int, operator.outputs)):
+            read_by_others.update(map(int, operator.inputs))
+    for place in inner - read_by_others:
+        graph.tensors[place].quantization = None
+    builder = flatbuffers.Builder(len(content) + 1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output()), {names[place] for place in inner}
+
+
+def float_tensors(model: Any, scopes: re.Pattern[str]) -> set[int]:
+    """Return the tensors of a .tflite file's tables that the layers of `scopes` compute, by their place.
+
+    A model's outputs have lost their layer's name: they are what is computed from such tensors alone.
+    """
+    graph = model.subgraphs[0]
+    names = [(tensor.name or b"").decode() for tensor in graph.tensors]
+    found = {place for place, name in enumerate(names) if scopes.search(name)}
+    computed = {int(place) for operator in graph.operators for place in operator.outputs}
+    ends = set(map(int, graph.outputs))
+    for operator in graph.operators:
+        given, made = computed.intersection(map(int, operator.inputs)), set(map(int, operator.outputs))
+        if ends & made and given and given <= found:
+            found |= made
+    return found

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.ends import INPUT_NAME, OUTPUT_NAME, end_name, names_of
-from compress.quantization.float_layers import MARK
+from compress.quantization.float_layers import MARK, float_tensors
 
 if TYPE_CHECKING:
     import flatbuffers
@@ -109,10 +109,10 @@ def with_signature(
     signature.signatureKey, signature.subgraphIndex = "serving_default", 0
     signature.inputs, signature.outputs = ends
     model.signatureDefs = [signature]
+    found = float_tensors(model, marked) if marked else set()
     for number, one in enumerate(model.subgraphs):
         for place, tensor in enumerate(one.tensors):
-            found = marked is not None and marked.search((tensor.name or b"").decode())
-            tensor.name = f"{number}/{place}{MARK if found else ''}"
+            tensor.name = f"{number}/{place}{MARK if number == 0 and place in found else ''}"
     builder = flatbuffers.Builder(len(content) + 1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
