@@ -73,8 +73,9 @@ class Training:
     step (Loshchilov & Hutter 2017), as a short retraining on little data needs. ``targets`` are the data's labels, or
     the answers of the model that the step was given (`compress.distillation`).
 
-    A model that is no classifier has a ``loss`` of its own: a module-level function from a batch of labels and the
-    model's outputs, in their structure, to a scalar tensor that is lowered in place of cross-entropy.
+    A model that is no classifier has a ``loss`` of its own: a module-level function from a batch of targets and the
+    model's outputs, in their structure, to a scalar tensor that is lowered in place of cross-entropy. Answers as
+    targets are in that structure too.
     """
 
     epochs: int = 12
