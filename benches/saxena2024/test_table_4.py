@@ -1,8 +1,9 @@
 """Saxena et al. 2024, Table IV and IV-B, measured: quantized YOLOv4 (S04, S06, S08).
 
 What it costs is asked of a slim member that finds digits in scenes, by mAP at an overlap of 0.25 and of each scene
-alone, paired. The paper's int8 file loses 47 % of its mAP; which mistakes do that is asked too: Mish written as it is defined,
-and coordinates in eight bits.
+alone, paired. The paper's int8 file loses 47 % of its mAP. A mistake that does that is asked too: Mish written as it is
+defined. Where even what decodes boxes is in integers, TensorFlow's converter clips a head to the range of what was cut
+out of it: shown beside the others.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ finds_digits = pytest.mark.parametrize("subject", ["yolo_v4"])
 PRINTED = {"float32": ORIGINAL, "dynamic_range": MODES["dynamic"], "float16": MODES["float16"], "int8": MODES["int8"]}
 FLOAT = ["dynamic_range", "float16", "dynamic_range@onnx", "float16@onnx"]
 INTEGER = ["int8", "int8(engine=ai_edge)", "int8@onnx", "int16x8(engine=ai_edge)", "int16x8@onnx"]
-QUANTIZED_PLACES = ["int8(float_layers=quantized)", "int8(engine=ai_edge, float_layers=quantized)"]
+QUANTIZED_PLACES = ["int8(float_layers=quantized)"]
 N = "n=400 scenes"
 
 
@@ -67,7 +68,7 @@ def test_integers_find_nearly_as_much(subject, recipe, compressed):
     kind="trend",
 )
 @pytest.mark.parametrize("subject", ["yolo_v4_softplus"])
-@pytest.mark.parametrize("recipe", ["int8", "int8(engine=ai_edge)"])
+@pytest.mark.parametrize("recipe", ["int8"])
 def test_mish_as_it_is_defined_collapses_int8_as_in_the_paper(subject, recipe, compressed):
     return compressed(subject, recipe).score_drop
 
