@@ -88,7 +88,10 @@ def _key(subject: Subject, steps: tuple[object, ...], runtime: str) -> str:
         "subject": subject.name,
         "identity": subject.identity(),
         "training": repr(subject.training),
-        "served": subject.served and f"{subject.served.__module__}.{subject.served.__qualname__}",
+        **{
+            name: function and f"{function.__module__}.{function.__qualname__}"
+            for name, function in (("loss", subject.training.loss), ("served", subject.served))
+        },
         "steps": [_step_key(step) for step in steps],
         "runtime": runtime,
         "seed": SEED,

@@ -33,14 +33,29 @@ def soft_targets(teacher: keras.Model, inputs: NDArray[Any], *, from_logits: boo
     """
     import tensorflow as tf
 
-    def answer() -> NDArray[np.float32]:
-        given = keras_inputs(teacher, fields(inputs)) if are_records(inputs) else inputs
-        outputs = teacher.predict(given, batch_size=500, verbose=0)
-        softened: NDArray[np.float32] = tf.nn.softmax(_logits(outputs, from_logits=from_logits) / TEMPERATURE).numpy()
-        return softened
+    def softened() -> NDArray[np.float32]:
+        logits = _logits(_asked(teacher, inputs), from_logits=from_logits)
+        found: NDArray[np.float32] = tf.nn.softmax(logits / TEMPERATURE).numpy()
+        return found
 
-    digest = hashlib.sha256(np.ascontiguousarray(inputs).tobytes()).hexdigest()
-    return conversions_of(teacher).once(f"answers to {digest}", answer)
+    return conversions_of(teacher).once(f"softened answers to {_digest(inputs)}", softened)
+
+
+def answers(teacher: keras.Model, inputs: NDArray[Any]) -> Any:
+    """Return what `teacher` answers to `inputs`, in the structure of its outputs: what a loss of one's own may ask for.
+
+    Where recipes of one model share what they have in common, it answers once for all of them.
+    """
+    return conversions_of(teacher).once(f"answers to {_digest(inputs)}", lambda: _asked(teacher, inputs))
+
+
+def _asked(teacher: keras.Model, inputs: NDArray[Any]) -> Any:
+    given = keras_inputs(teacher, fields(inputs)) if are_records(inputs) else inputs
+    return teacher.predict(given, batch_size=500, verbose=0)
+
+
+def _digest(inputs: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(inputs).tobytes()).hexdigest()
 
 
 def distillation_loss(*, from_logits: bool) -> Callable[[Any, Any], Any]:

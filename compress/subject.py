@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -72,6 +72,10 @@ class Training:
     ``decay`` says what becomes of the learning rate: ``none`` keeps it, ``cosine`` lets it fall to zero by the last
     step (Loshchilov & Hutter 2017), as a short retraining on little data needs. ``targets`` are the data's labels, or
     the answers of the model that the step was given (`compress.distillation`).
+
+    A model that is no classifier has a ``loss`` of its own: a module-level function from a batch of targets and the
+    model's outputs, in their structure, to a scalar tensor that is lowered in place of cross-entropy. Answers as
+    targets are in that structure too.
     """
 
     epochs: int = 12
@@ -79,6 +83,7 @@ class Training:
     learning_rate: float = 1e-3
     decay: Literal["none", "cosine"] = "none"
     targets: Literal["labels", "teacher"] = "labels"
+    loss: Callable[[Any, Any], Any] | None = field(default=None, repr=False)  # told by name where files are kept
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.curve import record_epoch
-from compress.distillation import distillation_loss, soft_targets
+from compress.distillation import answers, distillation_loss, soft_targets
 from compress.ends import keras_inputs
 from compress.errors import DataError, RecipeError
 from compress.fused import adam, fused_normalisation
@@ -237,12 +237,13 @@ def retrain(
     import tensorflow as tf
 
     steps_an_epoch = training_steps(data, training, 1)
-    check_labels(data, model)
+    if training.loss is None:
+        check_labels(data, model)
     generator = np.random.default_rng(seed)
     _seed_random_layers(model, generator)
     inputs = {name: tf.constant(array) for name, array in fields(data.train_x).items()}
     targets, loss_of = objective(teacher, data, training, keras.losses.SparseCategoricalCrossentropy)
-    labels = tf.constant(targets)
+    labels = keras.tree.map_structure(tf.constant, targets)
     variables = list(reparametrization.variables) if reparametrization else model.trainable_variables
     turns = frozenset(constraint.turns) if constraint else frozenset()
     held = kernels(model) if constraint and not reparametrization else {}
@@ -265,7 +266,8 @@ def retrain(
     def gradients(batch: Any) -> Any:
         with tf.GradientTape() as tape:
             outputs = call({name: tf.gather(array, batch) for name, array in inputs.items()})
-            loss = loss_of(tf.gather(labels, batch), outputs) + sum(model.losses)
+            told = keras.tree.map_structure(lambda one: tf.gather(one, batch), labels)
+            loss = loss_of(told, outputs) + sum(model.losses)
         return loss, tape.gradient(loss, variables)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)])  # type: ignore[untyped-decorator]
@@ -309,8 +311,13 @@ def retrain(
 
 def objective(
     teacher: keras.Model, data: Dataset, training: Training, loss_of_labels: Callable[..., Any]
-) -> tuple[NDArray[Any], Callable[[Any, Any], Any]]:
-    """Return what a model learns of each training sample, and its loss: labels, or the answers of `teacher`."""
+) -> tuple[Any, Callable[[Any, Any], Any]]:
+    """Return what a model learns of each training sample, and its loss: labels, or the answers of `teacher`.
+
+    Answers are in the structure of the model's outputs where `training` has a loss of its own.
+    """
+    if training.loss is not None:
+        return data.train_y if training.targets == "labels" else answers(teacher, data.train_x), training.loss
     from_logits = outputs_logits(teacher)
     if data.train_y.ndim > 1:
         if training.targets != "labels" or not from_logits:

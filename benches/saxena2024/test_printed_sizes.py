@@ -88,3 +88,12 @@ def test_printed_dynamic_range_distilbert_is_4x_smaller():
 @claim("saxena2024/IV-C/distilbert-size", between(2, 2.1, why="Table VI: 2.01 (S04)"), kind="number")
 def test_printed_float16_distilbert_is_2x_smaller():
     return size_ratio("VI", "float16")
+
+
+@claim(
+    "saxena2024/IV-B/frcnn-int8-size",
+    between(0.98, 1.02, why="MB over 4 bytes of each of 29,155,455 weights, normalisations folded: 1.003 (S07)"),
+    kind="number",
+)
+def test_the_printed_int8_faster_rcnn_holds_its_weights_in_float32():
+    return cells("V", "Size")[MODES["int8"]] / (4 * 29_155_455 / 1e6)

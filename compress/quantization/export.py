@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from compress.errors import RecipeError
 from compress.model_file import RUNTIMES, ModelFile
 from compress.quantization.calibration import Inputs, Ranges, calibration_inputs
+from compress.quantization.float_layers import FloatLayers
 from compress.quantization.masks import Masks
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class Int8:
     ONNX file keeps them float32 around its QuantizeLinear and DequantizeLinear. The samples are training inputs, unless
     ``inputs`` names what to go wrong with (see `calibration_inputs`). ``ranges`` are their smallest and largest values,
     or those of the middle 99.99 percent, which the TensorFlow converter cannot take. ``masks`` of attention are
-    bounded, unless it is to be seen what comes of keeping them (see `compress.quantization.masks`).
+    bounded, unless it is to be seen what comes of keeping them (see `compress.quantization.masks`), and layers that say
+    so are left in float, unless it is to be seen why (see `compress.quantization.float_layers`).
     """
 
     calibration: int = 100
@@ -96,6 +98,7 @@ class Int8:
     inputs: Inputs = "training"
     ranges: Ranges = "min_max"
     masks: Masks = "bounded"
+    float_layers: FloatLayers = "kept"
 
     runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx"})
 
@@ -106,6 +109,7 @@ class Int8:
         _check("inputs", self.inputs, Inputs)
         _check("ranges", self.ranges, Ranges)
         _check("masks", self.masks, Masks)
+        _check("float_layers", self.float_layers, FloatLayers)
 
     def export(self, model: Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
         """Return the bytes of the file for `runtime`; `seed` chooses the calibration samples."""
@@ -113,27 +117,43 @@ class Int8:
             raise RecipeError("int8(ranges=percentile): TensorFlow's converter takes min_max only; use engine=ai_edge")
         samples = calibration_inputs(data, self.inputs, self.calibration, seed)
         return _write(
-            "int8", self.runtimes, model, runtime, self.engine, self.granularity, samples, self.ranges, self.masks
+            "int8",
+            self.runtimes,
+            model,
+            runtime,
+            self.engine,
+            self.granularity,
+            samples,
+            self.ranges,
+            self.masks,
+            self.float_layers,
         )
 
 
 @dataclass(frozen=True)
 class Int16x8:
-    """Full integer with int16 activations over int8 weights, ranges from `calibration` training samples."""
+    """Full integer with int16 activations over int8 weights, ranges from `calibration` training samples.
+
+    ``float_layers`` as for `Int8`; TensorFlow's converter gives every operation integers that it can, and only the
+    others stay float.
+    """
 
     calibration: int = 100
     engine: Engine = "converter"
+    float_layers: FloatLayers = "kept"
 
     runtimes: ClassVar[frozenset[str]] = frozenset({"litert", "onnx"})
 
     def __post_init__(self) -> None:
         _check_calibration(self.calibration)
         _check("engine", self.engine, Engine)
+        _check("float_layers", self.float_layers, FloatLayers)
 
     def export(self, model: Model, data: Dataset, *, runtime: str, seed: int) -> bytes:
         """Return the bytes of the file for `runtime`; `seed` chooses the calibration samples."""
         samples = data.calibration(self.calibration, seed)
-        return _write("int16x8", self.runtimes, model, runtime, self.engine, "channel", samples)
+        floats = self.float_layers
+        return _write("int16x8", self.runtimes, model, runtime, self.engine, "channel", samples, float_layers=floats)
 
 
 @dataclass(frozen=True)
@@ -183,6 +203,7 @@ def _write(
     calibration: NDArray[Any] | None = None,
     ranges: Ranges = "min_max",
     masks: Masks = "bounded",
+    float_layers: FloatLayers = "kept",
 ) -> bytes:
     """Return the file of `model` at `precision` from the adapter of `runtime`."""
     _check_runtime(precision, runtimes, runtime)
@@ -207,9 +228,18 @@ def _write(
             calibration=calibration,
             ranges=ranges,
             masks=masks,
+            float_layers=float_layers,
         )
     if engine != "converter":
         raise RecipeError(f"{precision}(engine={engine}) writes LiteRT files only; leave the engine out for @{runtime}")
     from compress.quantization.onnxruntime import write_onnx
 
-    return write_onnx(model, precision, granularity=granularity, calibration=calibration, ranges=ranges, masks=masks)
+    return write_onnx(
+        model,
+        precision,
+        granularity=granularity,
+        calibration=calibration,
+        ranges=ranges,
+        masks=masks,
+        float_layers=float_layers,
+    )

@@ -18,10 +18,11 @@ from compress.ends import INPUT_NAME
 from compress.errors import CompressError, ConversionError
 from compress.model_file import ModelFile
 from compress.quantization.calibration import BINS, percentile_range
+from compress.quantization.float_layers import MARK, converter_leaving_float, float_scopes
 from compress.quantization.masks import attention_masks
 from compress.quantization.quiet import quiet_conversion
 from compress.quantization.signature import Serving, serving
-from compress.quantization.tflite_names import with_signature, without_names
+from compress.quantization.tflite_names import called, with_signature, without_names
 from compress.records import fields
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from compress.quantization.calibration import Ranges
     from compress.quantization.export import Engine, Granularity, Precision
+    from compress.quantization.float_layers import FloatLayers
     from compress.quantization.masks import Masks
 
 INTEGERS = ("int8", "int16x8")
@@ -44,13 +46,15 @@ def write_litert(
     calibration: NDArray[Any] | None = None,
     ranges: Ranges = "min_max",
     masks: Masks = "bounded",
+    float_layers: FloatLayers = "kept",
 ) -> bytes:
     """Return the content of a .tflite file that holds `model` at `precision`.
 
     A model that is a .tflite file goes through ai-edge-quantizer, as the converter reads none. `calibration`,
     ``(100, 28, 28, 1)``, is needed by ``int8`` and ``int16x8``, whose inputs and outputs are integers too; only
     ``ai_edge`` takes `ranges`. `masks` of attention are written so that integers can hold them, unless they are to be
-    kept (see `compress.quantization.masks`). Raises `ConversionError` when the engine cannot convert the model.
+    kept (see `compress.quantization.masks`), and `float_layers` stay float (see `compress.quantization.float_layers`).
+    Outputs that such a layer computes are float. Raises `ConversionError` when the engine cannot convert the model.
     """
     remedy = "try the other engine or another step; COMPRESS_VERBOSE=1 shows all that the converter prints"
     with quiet_conversion(f"{precision}(engine={engine})", "litert", remedy):
@@ -61,9 +65,9 @@ def write_litert(
             name = "bounded tflite" if bounded and not given and _function(model, conversions, False)[2] else "tflite"
             content = conversions.once(name, lambda: _float32(model, conversions, bounded=name != "tflite"))
             if precision != "float32":
-                content = _ai_edge(content, precision, granularity, calibration, ranges)
+                content = _ai_edge(content, precision, granularity, calibration, ranges, float_layers)
         else:
-            content = _convert(model, conversions, precision, granularity, calibration, bounded)
+            content = _convert(model, conversions, precision, granularity, calibration, bounded, float_layers)
         if precision == "int16x8":  # XNNPACK, which runs int8, counts in other steps
             _check_clips(content)
         return without_names(content)
@@ -113,12 +117,15 @@ def _convert(
     granularity: Granularity,
     calibration: NDArray[Any] | None,
     bounded: bool,
+    float_layers: FloatLayers = "kept",
 ) -> bytes:
     import tensorflow as tf
 
     function, found, _ = _function(model, conversions, bounded)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     inputs = found.ends.inputs
+    scopes = float_scopes(model)
+    left = scopes if float_layers == "kept" else None
     if precision != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
@@ -134,13 +141,17 @@ def _convert(
             "int16x8": (operations.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, tf.int16),
         }[precision]
         converter.target_spec.supported_ops = [whole]
+        if precision == "int16x8" and left:  # operations without such integers are refused otherwise
+            converter.target_spec.supported_ops = [whole, operations.TFLITE_BUILTINS]
         if all(np.issubdtype(np.dtype(one.dtype), np.floating) for one in inputs):
             converter.inference_input_type = integer
-        converter.inference_output_type = integer
+        converter.inference_output_type = tf.float32 if left else integer
     # public since TensorFlow 2.3 by this underscored name only
     converter._experimental_disable_per_channel = granularity == "tensor"
     names = [one.name for one in inputs]
-    return with_signature(bytes(converter.convert()), names, found.ends.outputs)
+    with converter_leaving_float(left):
+        content = bytes(converter.convert())
+    return with_signature(content, names, found.ends.outputs, marked=scopes)
 
 
 def _ai_edge(
@@ -149,6 +160,7 @@ def _ai_edge(
     granularity: Granularity,
     calibration: NDArray[Any] | None,
     ranges: Ranges,
+    float_layers: FloatLayers,
 ) -> bytes:
     from ai_edge_quantizer import qtyping
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
@@ -168,13 +180,20 @@ def _ai_edge(
             weight_num_bits=8,
             weight_granularity=grain.CHANNELWISE if granularity == "channel" else grain.TENSORWISE,
         )
+    if precision in INTEGERS and float_layers == "kept":
+        # a scope is the names of an operator's outputs with a semicolon behind each
+        quantizer.update_quantization_recipe(
+            f"{MARK};", every["operation_name"], algorithm_key=AlgorithmName.NO_QUANTIZE
+        )
     found = None
     if quantizer.need_calibration:
         samples = _needed(calibration, precision)
         found = _extremes(content, quantizer.get_quantization_recipe(), samples)
         if ranges == "percentile":
             found = _percentiles(content, found, samples)
-    return bytes(quantizer.quantize(found).quantized_model)
+    written, names = bytes(quantizer.quantize(found).quantized_model), called(content)
+    # the engine moves an output that something else reads too, and leaves the signature where it was
+    return written if called(written) == names else with_signature(written, *names)
 
 
 def _extremes(content: bytes, recipe: Any, samples: NDArray[Any]) -> dict[str, Any]:

@@ -6,10 +6,12 @@ Format: https://github.com/onnx/onnx/blob/main/docs/IR.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from compress.ends import INPUT_NAME, OUTPUT_NAME, names_of
+from compress.quantization.float_layers import MARK
 
 _ROLES = {"Conv": {1: "weights", 2: "bias"}, "Gemm": {1: "weights", 2: "bias"}, "MatMul": {1: "weights"}}
 
@@ -24,12 +26,12 @@ def graphs_of(graph: Any) -> Iterator[Any]:
                     yield from graphs_of(inner)
 
 
-def name_by_place(proto: Any) -> Any:
+def name_by_place(proto: Any, marked: re.Pattern[str] | None = None) -> Any:
     """Return a copy of the model with every value named by the node that makes or first reads it.
 
     ``Conv_1`` is what node 1 writes, ``Conv_1.weights`` a constant it reads; the graph's one input is ``input``, its
     one output ``output``, and several keep their names. Nodes get their output's name, which ONNX Runtime's quantizers
-    need.
+    need. The place of one whose own name, or whose output's, `marked` finds ends in `MARK`: ``Mul_7/float``.
     """
     renamed = type(proto)()
     renamed.CopyFrom(proto)
@@ -42,7 +44,8 @@ def name_by_place(proto: Any) -> Any:
     for inner in graphs_of(graph):
         constants = {tensor.name for tensor in inner.initializer}
         for node in inner.node:
-            place = f"{node.op_type}_{number}"
+            found = marked is not None and any(marked.search(name) for name in (node.name, *node.output))
+            place = f"{node.op_type}_{number}{MARK if found else ''}"
             number += 1
             for position, name in enumerate(node.input):
                 if name in constants:

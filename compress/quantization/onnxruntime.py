@@ -22,6 +22,7 @@ from compress.ends import INPUT_NAME
 from compress.errors import CompressError
 from compress.model_file import ModelFile
 from compress.quantization.calibration import PERCENTILE
+from compress.quantization.float_layers import MARK, float_scopes
 from compress.quantization.masks import bound_masks
 from compress.quantization.onnx_names import name_by_place, pin_bytes, prepare_own, sort_from_outputs, write_erfc_by_erf
 from compress.quantization.onnx_updates import update_handlers
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from compress.quantization.calibration import Ranges
     from compress.quantization.export import Granularity, Precision
+    from compress.quantization.float_layers import FloatLayers
     from compress.quantization.masks import Masks
 
 OPSET = 17
@@ -48,6 +50,7 @@ def write_onnx(
     calibration: NDArray[Any] | None = None,
     ranges: Ranges = "min_max",
     masks: Masks = "bounded",
+    float_layers: FloatLayers = "kept",
 ) -> bytes:
     """Return the content of an .onnx file that holds `model` at `precision`, float32 in and out.
 
@@ -69,9 +72,9 @@ def write_onnx(
                 raise CompressError(f"{precision} needs calibration samples; pass training inputs")
             if masks == "bounded":
                 bound_masks(proto)
-            proto = _static(
-                proto, Path(folder), _Samples(calibration, _input_dtypes(proto)), precision, granularity, ranges
-            )
+            samples = _Samples(calibration, _input_dtypes(proto))
+            kept = float_layers == "kept"
+            proto = _static(proto, Path(folder), samples, precision, granularity, ranges, kept=kept)
         return pin_bytes(proto)
 
 
@@ -92,7 +95,7 @@ def _float32(model: keras.Model | ModelFile) -> bytes:
     write_erfc_by_erf(proto)
     if len(proto.graph.input) > 1 or len(proto.graph.output) > 1:
         sort_from_outputs(proto)
-    proto = name_by_place(proto)
+    proto = name_by_place(proto, float_scopes(model))
     proto.graph.initializer.sort(key=lambda tensor: tensor.name)  # tf2onnx leaves the order to chance
     onnx.checker.check_model(proto)  # tf2onnx writes operations it does not know under TensorFlow's name
     return bytes(proto.SerializeToString())
@@ -133,6 +136,12 @@ def _float16(proto: Any) -> Any:
     from onnxruntime.transformers.onnx_model import OnnxModel
 
     converted = OnnxModel(convert_float_to_float16(proto, keep_io_types=True))
+    # a constant of several operations that it leaves in float32 is cast for each of them, under one name
+    casts: dict[str, Any] = {}
+    for node in [one for one in converted.model.graph.node if one.op_type == "Cast"]:
+        if node.output[0] in casts:
+            converted.model.graph.node.remove(node)
+        casts[node.output[0]] = node
     converted.topological_sort(is_deterministic=True)  # the converter puts its casts of the ends last
     return converted.model
 
@@ -153,6 +162,8 @@ def _static(
     precision: Precision,
     granularity: Granularity,
     ranges: Ranges,
+    *,
+    kept: bool,
 ) -> Any:
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -170,7 +181,8 @@ def _static(
     onnx.save(proto, named)
     # fuses MatMul and Add, so that biases become int32 at the product's scale instead of int8 at their own
     quant_pre_process(named, prepared, skip_symbolic_shape=True)
-    onnx.save(with_flat_biases(onnx.load(prepared)), prepared)
+    ready = with_flat_biases(onnx.load(prepared))
+    onnx.save(ready, prepared)
     quantize_static(
         prepared,
         path,
@@ -180,6 +192,7 @@ def _static(
         activation_type=QuantType.QInt8 if precision == "int8" else QuantType.QInt16,
         weight_type=QuantType.QInt8,
         calibrate_method=method,
+        nodes_to_exclude=[node.name for node in ready.graph.node if kept and MARK in node.name],
         extra_options=options,
     )
     return onnx.load(path)

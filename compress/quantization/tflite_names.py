@@ -8,6 +8,7 @@ Format: ``tensorflow/lite/schema/schema.fbs``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.ends import INPUT_NAME, OUTPUT_NAME, end_name, names_of
+from compress.quantization.float_layers import MARK, float_tensors
 
 if TYPE_CHECKING:
     import flatbuffers
@@ -66,6 +68,7 @@ def whole_model(content: bytes) -> Any:
     for buffer in model.buffers:
         if buffer.offset > 1:
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
     return model
 
 
@@ -78,29 +81,27 @@ def _name_several_ends(model: Any) -> None:
                 tensors[end.tensorIndex].name = end.name
 
 
-def with_signature(content: bytes, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> bytes:
+def with_signature(
+    content: bytes,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    marked: re.Pattern[str] | None = None,
+) -> bytes:
     """Return the .tflite file with a signature ``serving_default``, ``input`` to ``output``, and a name a tensor.
 
     ai-edge-quantizer calibrates by signature and tells tensors by name; older files have neither. Ends are called as
     `inputs` and `outputs` say, in the file's order; else several are as the file's own signature calls them, or after
-    their tensors.
+    their tensors. Names of tensors whose own one `marked` finds end in `MARK`.
     """
     import flatbuffers
-    from ai_edge_litert.schema_py_generated import ModelT, SignatureDefT, TensorMapT
+    from ai_edge_litert.schema_py_generated import SignatureDefT, TensorMapT
 
-    model = ModelT.InitFromPackedBuf(content, 0)
+    model = whole_model(content)
     graph = model.subgraphs[0]
     ends: list[list[Any]] = []
-    known = {
-        int(end.tensorIndex): end.name.decode()
-        for own in model.signatureDefs or []
-        if own.subgraphIndex == 0
-        for end in (*own.inputs, *own.outputs)
-    }
-    for alone, given, places in ((INPUT_NAME, inputs, graph.inputs), (OUTPUT_NAME, outputs, graph.outputs)):
-        own = [known.get(int(place)) or end_name((graph.tensors[place].name or b"").decode()) for place in places]
+    for given, own, places in zip((inputs, outputs), called(model), (graph.inputs, graph.outputs), strict=True):
         ends.append([])
-        for name, place in zip(given or names_of(own, alone), places, strict=True):
+        for name, place in zip(given or own, places, strict=True):
             end = TensorMapT()
             end.name, end.tensorIndex = name, int(place)
             ends[-1].append(end)
@@ -108,12 +109,34 @@ def with_signature(content: bytes, inputs: Sequence[str] = (), outputs: Sequence
     signature.signatureKey, signature.subgraphIndex = "serving_default", 0
     signature.inputs, signature.outputs = ends
     model.signatureDefs = [signature]
+    found = float_tensors(model, marked) if marked else set()
     for number, one in enumerate(model.subgraphs):
         for place, tensor in enumerate(one.tensors):
-            tensor.name = f"{number}/{place}"
+            tensor.name = f"{number}/{place}{MARK if number == 0 and place in found else ''}"
     builder = flatbuffers.Builder(len(content) + 1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def called(file: Any) -> tuple[list[str], list[str]]:
+    """Return what inputs and outputs of a .tflite file, or of its tables, are called by its signature or tensors."""
+    from ai_edge_litert.schema_py_generated import ModelT
+
+    model = ModelT.InitFromPackedBuf(file, 0) if isinstance(file, bytes) else file
+    graph = model.subgraphs[0]
+    known = {
+        int(end.tensorIndex): end.name.decode()
+        for own in model.signatureDefs or []
+        if own.subgraphIndex == 0
+        for end in (*own.inputs, *own.outputs)
+    }
+    inputs, outputs = (
+        names_of(
+            [known.get(int(place)) or end_name((graph.tensors[place].name or b"").decode()) for place in places], alone
+        )
+        for alone, places in ((INPUT_NAME, graph.inputs), (OUTPUT_NAME, graph.outputs))
+    )
+    return inputs, outputs
 
 
 def _renumber_buffers(model: Any) -> None:

@@ -111,8 +111,11 @@ def fit(
     """
     import tf_keras
 
-    check_labels(data, model)
+    if training.loss is None:
+        check_labels(data, model)
     generator = np.random.default_rng(seed)
+    if training.loss is not None and len(model.outputs) > 1:
+        raise RecipeError(f"{model.name} has several outputs, and tf_keras lowers a loss of each; prune with `prune`")
     targets, loss = objective(teacher, data, training, tf_keras.losses.SparseCategoricalCrossentropy)
     rate = training.learning_rate
     if training.decay == "cosine":
