@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from benches.gate.recording import State
-from compress.runtime.isolation import worker_environment
+from compress.runtime.workers import worker_environment
 
 LOOPS: dict[State, tuple[str, ...]] = {"idle": (), "loaded": ("on", "bursts"), "crowded": ("on", "on")}
 """What computes beside the trials in each state."""

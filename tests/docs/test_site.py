@@ -9,7 +9,7 @@ from compress.cli import app
 from docs.hooks import COMMANDS, ROOT, help_of_commands, linked_files
 
 PAGES = sorted((ROOT / "docs" / "pages").rglob("*.md"))
-OF_NO_READER = re.compile(r"(cli|report)/|pytest_|worker|(^|/)__init__|^(build|gatekeeper|kept)$|sweep_process")
+OF_NO_READER = re.compile(r"(cli|report)/|pytest_|worker$|(^|/)__init__|^(build|gatekeeper|kept|store)$|sweep_process")
 """Modules that have no reference: the commands have their help, and what only the plugin and its processes call."""
 
 
