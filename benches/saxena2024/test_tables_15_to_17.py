@@ -48,7 +48,7 @@ def packed_share(cell: Cell) -> float:
     ),
     kind="number",
 )
-@every_subject
+@pytest.mark.parametrize("subject", [*TABLES, "llama2_dialogsum"])
 def test_nf4_leaves_under_a_sixth_of_the_parameters_bytes(subject, compressed):
     return packed_share(compressed(subject, "nf4@onnx"))
 
