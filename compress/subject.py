@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -71,7 +71,9 @@ class Training:
 
     ``decay`` says what becomes of the learning rate: ``none`` keeps it, ``cosine`` lets it fall to zero by the last
     step (Loshchilov & Hutter 2017), as a short retraining on little data needs. ``targets`` are the data's labels, or
-    the answers of the model that the step was given (`compress.distillation`).
+    the answers of the model that the step was given (`compress.distillation`). A generator's ``critic`` returns the
+    Keras model that tells made pictures from real ones, which are the labels; what it depends on belongs to the
+    subject's identity.
     """
 
     epochs: int = 12
@@ -79,6 +81,7 @@ class Training:
     learning_rate: float = 1e-3
     decay: Literal["none", "cosine"] = "none"
     targets: Literal["labels", "teacher"] = "labels"
+    critic: Callable[[], keras.Model] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
