@@ -25,6 +25,7 @@ from compress.step import Export, Transform
 STEPS = {
     "prune": "compress.pruning.magnitude:Prune",
     "channels": "compress.pruning.channels:PruneChannels",
+    "gan_slim": "compress.pruning.gan_slimming:GanSlim",
     "retrain": "compress.pruning.magnitude:Retrain",
     "transformer": "compress.pruning.transformer:PruneTransformer",
     "vocabulary": "compress.pruning.vocabulary:PruneVocabulary",

@@ -75,7 +75,8 @@ class Training:
 
     A model that is no classifier has a ``loss`` of its own: a module-level function from a batch of targets and the
     model's outputs, in their structure, to a scalar tensor that is lowered in place of cross-entropy. Answers as
-    targets are in that structure too.
+    targets are in that structure too. A generator's ``critic`` returns the Keras model that tells made pictures from
+    real ones, which are the labels; what it depends on belongs to the subject's identity.
     """
 
     epochs: int = 12
@@ -84,6 +85,7 @@ class Training:
     decay: Literal["none", "cosine"] = "none"
     targets: Literal["labels", "teacher"] = "labels"
     loss: Callable[[Any, Any], Any] | None = field(default=None, repr=False)  # told by name where files are kept
+    critic: Callable[[], keras.Model] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

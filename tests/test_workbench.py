@@ -104,6 +104,7 @@ def test_every_value_is_a_plain_number_of_a_known_metric(rounded):
     others = {
         "score",
         "overall_score",
+        "frechet_distance",
         "top_5_accuracy",
         "mse",
         "psnr_db",

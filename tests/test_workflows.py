@@ -121,6 +121,7 @@ def test_every_gap_and_every_judged_metric_has_a_line_in_the_guide():
     by_size = {"gzip_bytes", "weight_bytes", "index_bytes", "metadata_bytes"}  # "any size"
     of_the_score = {
         "overall_score",
+        "frechet_distance",
         "top_5_accuracy",
         "mse",
         "psnr_db",

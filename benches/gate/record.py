@@ -18,8 +18,8 @@ from benches.gate.plan import Job, Pair, Plan
 from benches.gate.rates import POLICY
 from benches.gate.recording import Recording, Solo, Trial
 from compress.claims.timing import LOOKS, block_log_ratio, clock_of, decide
-from compress.runtime.workers import worker_environment
 from compress.runtime.paired import Block, PairedProcess
+from compress.runtime.workers import worker_environment
 from compress.workbench import Cell, Workbench
 
 SOLO_S = 0.7

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import pytest
 
-from benches.saxena2024.detection import beside_the_paper, float_operations
+from benches.saxena2024.detection import beside_the_paper
+from benches.saxena2024.float_operations import float_operations
 from benches.saxena2024.printed import MODES, ORIGINAL
 from compress.claims.bound import Estimate, at_least, at_most, is_true
 from compress.claims.claim import claim

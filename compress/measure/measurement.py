@@ -125,6 +125,8 @@ def measure_run(
         scored = np.load(inputs, mmap_mode="r", allow_pickle=False) if by_reference else labels
         scores = Scores.of(given, scored, getattr(score_of, "unit", ""))
         values["score"] = scores.mean
-        if isinstance(score_of, Judge) and (overall := score_of.of_all(run.outputs, against)) is not None:
-            values["overall_score"] = overall
+        if isinstance(score_of, Judge):
+            all_against = {"reference": reference, "labels": labels}.get(score_of.overall_against or "", against)
+            if (overall := score_of.of_all(run.outputs, all_against)) is not None:
+                values[score_of.overall_metric] = overall
     return Measurement(artifact, measured.parts, values, outcomes, scores, run.outputs, run.latency_s, run.versions)

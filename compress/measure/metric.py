@@ -52,6 +52,7 @@ METRICS = {
         Metric("cosine_similarity", "", "quality", "higher", "of outputs and the float32 file's, mean"),
         Metric("score", "", "quality", "higher", "mean of the subject's own score of each evaluation sample"),
         Metric("overall_score", "", "quality", "higher", "the subject's own score of all samples together, as mAP is"),
+        Metric("frechet_distance", "", "quality", "lower", "of made pictures from real ones, in a network's features"),
         Metric("output_sqnr_db", "dB", "quality", "higher", "outputs against the float32 file's: signal to noise"),
         Metric("compress_time_s", "s", "time", "lower", "wall time of all steps of the recipe"),
         Metric("load_time_s", "s", "time", "lower", "opening the file in a fresh process, until it can be called"),

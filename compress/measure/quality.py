@@ -29,7 +29,8 @@ class Judge:
 
     The function goes from ``outputs (n, ...)`` and what they are held `against` - the ``labels (n, ...)``, or the
     float32 file's outputs - to ``(n,)``. `overall` is a function from the same to one number for all samples together,
-    where that is not the mean.
+    where that is not the mean: of the metric `overall_metric`, and held against something else where
+    `overall_against` says so.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Judge:
     against: Against
     unit: str = ""
     overall: str = ""
+    overall_against: Against | None = None
+    overall_metric: str = "overall_score"
 
     def __call__(self, outputs: NDArray[np.float32], against: NDArray[Any]) -> NDArray[np.float32]:
         """Return one score a sample. Raises `DataError` when the function cannot be imported or fails."""

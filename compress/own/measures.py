@@ -71,6 +71,7 @@ MEASURES: dict[str, Callable[[Cell], Estimate | float]] = {
             "sparsity",
             "multiply_adds",
             "overall_score",
+            "frechet_distance",
             "output_sqnr_db",
             "latency_s",
             "load_time_s",

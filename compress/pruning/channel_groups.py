@@ -88,7 +88,8 @@ def find_channels(model: keras.Model) -> Channels:
     """Return the channels of a functional or sequential model.
 
     Channels of the model's inputs and outputs are fixed, and so are those that meet a layer that is not known to keep
-    channels apart. Raises `RecipeError` for a subclassed model and for one whose input has no fixed size.
+    channels apart: Keras' own are, and any with a true attribute ``keeps_channels_apart``. Raises `RecipeError` for a
+    subclassed model and for one whose input has no fixed size.
     """
     return _Walk().over(model)
 
@@ -152,6 +153,8 @@ class _Walk:
             rule = self.weighted
         elif name in ("BatchNormalization", "PReLU"):
             rule = self.channelwise
+        elif getattr(layer, "keeps_channels_apart", False):  # what a layer of somebody's own says of itself
+            rule = self.channelwise if layer.weights else _passed
         elif name in _MERGING:
             rule = self.merged
         elif name == "Concatenate":

@@ -42,6 +42,7 @@ VALUES = {
     "cosine_similarity": 0.999,
     "score": 0.7,
     "overall_score": 0.6,
+    "frechet_distance": 0.5,
     "output_sqnr_db": 35.0,
     "compress_time_s": 4.0,
     "generation_time_s": 0.1,

@@ -7,7 +7,9 @@ import pytest
 
 from compress.claims.claims_toml import schema
 from compress.errors import CompressError
-from compress.measure.quality import find_judge
+from compress.measure.fidelity import PSNR_CEILING_DB
+from compress.measure.frechet import frechet_distance
+from compress.measure.quality import Judge, find_judge
 from compress.measure.text.tokens import corpus_nist
 from compress.own.measures import MEASURES
 from compress.subject import Dataset
@@ -51,6 +53,30 @@ def test_a_file_has_the_score_of_all_samples_beside_their_mean(tmp_path):
         assert MEASURES["overall_score"](erased) < expected
         with pytest.raises(CompressError, match="overall_score was not measured"):
             MEASURES["overall_score"](bench.compressed("rouge_1", "float32@onnx"))
+    finally:
+        bench.close()
+
+
+@pytest.mark.usefixtures("tiny_steps")
+def test_all_samples_may_be_held_against_something_else_than_each_is_by_a_metric_of_their_own(tmp_path):
+    judge = Judge(
+        "frechet",
+        "compress.measure.fidelity:psnr_db",
+        "reference",
+        "dB",
+        overall="compress.measure.frechet:frechet_distance",
+        overall_against="labels",
+        overall_metric="frechet_distance",
+    )
+    bench = Workbench([replace(answering("nist"), name="frechet", score=judge)], tmp_path)
+    try:
+        whole, erased = (bench.compressed("frechet", f"{recipe}@onnx") for recipe in ("float32", "rounded(2)"))
+        expected = frechet_distance(IDS[5:, :3], LABELS[5:])
+        assert MEASURES["frechet_distance"](whole) == pytest.approx(expected)
+        assert MEASURES["score"](whole).value == PSNR_CEILING_DB  # the float32 file against itself
+        assert MEASURES["score"](erased).value < PSNR_CEILING_DB
+        assert MEASURES["frechet_distance"](erased) != pytest.approx(expected)
+        assert "overall_score" not in whole.measurement.values
     finally:
         bench.close()
 
