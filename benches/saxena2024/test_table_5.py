@@ -2,9 +2,9 @@
 
 The paper's int8 file lost 4 MB of 121 and then failed to run. Its 117 MB are the model's 29.2 million weights in
 float32 (`test_printed_sizes`); and a file that has integers for everything does fail, here as there: LiteRT divides by
-the union of two boxes, which eight bits round to zero, and has no TOPK_V2 in sixteen. Whether any union of 400 scenes is
-that small depends on the calibration: files of 10, 25 and 50 pictures fail, one of 100 gets through. With what computes
-places left in float, integers lose little, however they are calibrated.
+the union of two boxes, which eight bits round to zero, and has no TOPK_V2 in sixteen. Whether any union of 400 scenes
+is that small depends on the calibration: files of 10, 25 and 50 pictures fail, one of 100 gets through. With what
+computes places left in float, integers lose little.
 """
 
 from __future__ import annotations
