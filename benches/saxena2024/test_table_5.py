@@ -2,7 +2,9 @@
 
 The paper's int8 file lost 4 MB of 121 and then failed to run. Its 117 MB are the model's 29.2 million weights in
 float32 (`test_printed_sizes`); and a file that has integers for everything does fail, here as there: LiteRT divides by
-the union of two boxes, which eight bits round to zero. With what computes places left in float, integers lose little.
+the union of two boxes, which eight bits round to zero, and has no TOPK_V2 in sixteen. Whether any union of 400 scenes
+is that small depends on the calibration: files of 10, 25 and 50 pictures fail, one of 100 gets through. With what
+computes places left in float, integers lose little.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ finds_digits = pytest.mark.parametrize("subject", ["faster_rcnn"])
 
 PRINTED = {"float32": ORIGINAL, "dynamic_range": MODES["dynamic"], "float16": MODES["float16"]}
 FLOAT = ["dynamic_range", "float16", "dynamic_range@onnx", "float16@onnx"]
-MIXED = ["int8", "int8(engine=ai_edge)", "int8@onnx", "int16x8", "int16x8(engine=ai_edge)", "int16x8@onnx"]
+MIXED = ["int8", "int8(engine=ai_edge)", "int8@onnx", "int16x8(engine=ai_edge)", "int16x8@onnx"]
+QUANTIZED_PLACES = ["int16x8", "int8(float_layers=quantized)", "int8(engine=ai_edge, float_layers=quantized)"]
+"""TensorFlow's converter leaves no layer in float that has a kernel for int16."""
+
 N = "n=400 scenes"
 
 
@@ -66,7 +71,7 @@ def test_integers_with_places_in_float_run_and_find(subject, recipe, compressed)
     is_true(why="every operation in integers: DIV by a union of boxes that eight bits round to 0, or no such kernel"),
 )
 @finds_digits
-@pytest.mark.parametrize("recipe", ["int8(float_layers=quantized)", "int16x8(float_layers=quantized)"])
+@pytest.mark.parametrize("recipe", ["int8(50, float_layers=quantized)", "int16x8(float_layers=quantized)"])
 def test_integers_alone_fail_as_in_the_paper(subject, recipe, compressed, report_table):
     try:
         compressed(subject, recipe)
@@ -79,6 +84,17 @@ def test_integers_alone_fail_as_in_the_paper(subject, recipe, compressed, report
         ("recipe", "what LiteRT says"),
     ).rows.append((recipe, said))
     return Estimate(1, 1, 1, note=said[:160])
+
+
+@claim(
+    "saxena2024/table-V",
+    at_least(0.05, why=f"average precision of a scene lost where overlaps and boxes are computed in int16; {N}"),
+    kind="trend",
+)
+@finds_digits
+@pytest.mark.parametrize("recipe", ["int16x8"])
+def test_places_in_int16_are_the_wrong_ones(subject, recipe, compressed):
+    return compressed(subject, recipe).score_drop
 
 
 @claim(
@@ -107,8 +123,6 @@ def test_what_stays_float_in_two_stages_is_counted(subject, recipe, compressed, 
     at_least(0, why="mAP is of all scenes together; every recipe that is built is shown beside the printed rows"),
 )
 @finds_digits
-@pytest.mark.parametrize(
-    "recipe", ["float32", "float32@onnx", *FLOAT, *MIXED, "int8(engine=ai_edge, float_layers=quantized)"]
-)
+@pytest.mark.parametrize("recipe", ["float32", "float32@onnx", *FLOAT, *MIXED, *QUANTIZED_PLACES])
 def test_every_faster_rcnn_recipe_beside_the_paper(subject, recipe, compressed, report_table):
     return beside_the_paper(compressed(subject, recipe), "V", PRINTED.get(recipe), report_table)

@@ -2,6 +2,8 @@
 
 Where ``$COMPRESS_DATA_DIR`` has the set. The model has read its 500 dialogues to develop on and nothing else; what that
 is worth is told by trivial answers beside it, and what 4 bits take from it is asked of each of the tables' six scores.
+Given people's summaries up to a piece, NF4 costs it 0.002 of 3.39 nats for the next one, yet finds another likeliest at
+18 % of them: no answer stays as it was, and the scores of other answers scatter far more than 1 %.
 """
 
 from __future__ import annotations
@@ -96,7 +98,7 @@ def told(compressed, report_table) -> None:
 
 def little(metric: str, recipe: str) -> Bound:
     if (metric, recipe) == ("rouge_l", "nf4@onnx"):
-        return at_most(1, why="percent of float32's ROUGE-L, paired; 120 answers, each another one, leave 5 either way")
+        return at_most(1, why="percent of float32's ROUGE-L, paired; 120 answers leave 5 either way")
     return at_most(
         30,
         why="percent of float32's score lost, paired: a model this unsure words every answer anew at 4 bits, counts "

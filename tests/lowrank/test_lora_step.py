@@ -11,7 +11,7 @@ from compress.errors import RecipeError
 from compress.lowrank import lora
 from compress.lowrank.adapted import merged
 from compress.lowrank.lora import Lora, frozen_base
-from compress.lowrank.targets import dense_layers, target_of
+from compress.lowrank.targets import dense_layers, find_targets, target_of
 from compress.subject import Dataset, Training
 
 if TYPE_CHECKING:
@@ -79,6 +79,23 @@ def test_another_seed_starts_elsewhere(model):
 
     for path, (a, _) in first.factors.items():
         assert (a != second.factors[path][0]).all()
+
+
+def test_inputs_of_a_dense_layer_are_the_rows_of_its_kernel(model):
+    found = target_of("classes", model.get_layer("classes"))
+
+    assert (found.inputs, found.outputs) == (12, 3)
+    assert Lora(2, "all", epochs=0).train(model, task(), TRAINING, seed=0).factors["classes"][0].shape == (12, 2)
+
+
+@pytest.mark.parametrize("targets", ["query_value", "attention"])
+def test_a_layer_called_query_outside_of_attention_is_no_target(targets):
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="query")], name="search")
+
+    with pytest.raises(RecipeError, match=r"search has no dense layer among .*; it has search/query"):
+        find_targets(model, targets)
 
 
 def test_a_layer_that_keeps_an_axis_of_its_kernel_apart_is_no_matrix():
