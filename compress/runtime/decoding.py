@@ -180,23 +180,33 @@ def decode(session: Session, prompts: NDArray[Any], decoding: Decoding) -> tuple
 
 
 def decode_all(
-    session: Session, prompts: NDArray[Any], decoding: Decoding, open_another: Callable[[], Session], *, answer_s: float
+    session: Session,
+    prompts: NDArray[Any],
+    decoding: Decoding,
+    open_another: Callable[[], Session],
+    *,
+    known: NDArray[np.int32],
+    answer_s: float,
 ) -> NDArray[np.int32]:
-    """Return the answers of `decode`; where that is long, sessions on all cores answer a share each.
+    """Return the answers of `decode`, of which those to the first prompts are `known`.
 
-    ``answer_s`` is what one prompt takes. Prompts that begin alike stay in one share.
+    Where the others take long, of which one takes ``answer_s``, sessions on all cores answer a share each. Prompts that
+    begin alike stay in one share.
     """
-    texts = [one.tokens[: one.length].tolist() for one in map(prompt_of, prompts[:, None])]
+    left = prompts[len(known) :]
+    if not len(left):
+        return known
+    texts = [one.tokens[: one.length].tolist() for one in map(prompt_of, left[:, None])]
     order = sorted(range(len(texts)), key=texts.__getitem__)
-    found = np.empty((len(prompts), decoding.most_new), np.int32)
+    found = np.empty((len(left), decoding.most_new), np.int32)
     found[order] = answer_all(
         session,
-        prompts[order],
+        left[order],
         open_another,
         inference_s=answer_s,
         answer=lambda one, share: decode(one, share, decoding)[0],
     )
-    return found
+    return np.concatenate([known, found])
 
 
 def _in_order(prompts: Sequence[Prompt]) -> list[tuple[int, frozenset[int]]]:

@@ -89,20 +89,19 @@ def main(folder: Path) -> None:
         call()
         latency_s.append(time.perf_counter() - started)
 
-    generation_time_s, timed = None, 0
+    generation_time_s, first = None, np.empty(0, np.int32)
     if decoding is not None:
         stage("timing answers")
-        outputs, generation_time_s = decode(session, inputs[:TIMED_ANSWERS], decoding)
-        timed = len(outputs)
+        first, generation_time_s = decode(session, inputs[:TIMED_ANSWERS], decoding)
     peak_memory = peak_memory_bytes()  # of one session, however many answer
 
     if job["answers"]:
         stage("running the evaluation samples")
         if decoding is None:
             outputs = answer_all(session, inputs, open_another, inference_s=statistics.median(latency_s))
-        elif len(inputs) > timed:
-            left = decode_all(session, inputs[timed:], decoding, open_another, answer_s=generation_time_s or 0)
-            outputs = np.concatenate([outputs, left])
+        else:
+            answer_s = generation_time_s or 0.0
+            outputs = decode_all(session, inputs, decoding, open_another, known=first, answer_s=answer_s)
         np.save(folder / "outputs.npy", outputs, allow_pickle=False)
     result = {
         "load_time_s": load_time_s,
