@@ -87,7 +87,7 @@ WRONG = {
     "test_files_of_yolo_weigh_what_is_printed": ("a head forgotten: 5 M parameters less", 0.88),
     "test_the_pruned_yolo_that_is_printed_is_a_float32_file": ("zeros left out of the file", 0.4),
     "test_files_of_faster_rcnn_weigh_what_is_printed": ("quantization skipped", 3.65),
-    "test_an_int8_detector_is_nowhere_near_as_slow_as_printed": ("a call that runs its reference kernels", 45.0),
+    "test_an_int8_yolo_is_nowhere_near_as_slow_as_printed": ("a call that runs its reference kernels", 45.0),
     # sizes: what was measured of files in which the step did not happen, or happened otherwise
     "test_eight_bits_save_up_to_fourfold": ("quantization skipped", 1.0),
     "test_sixteen_bits_save_twofold": ("float16 skipped", 1.0),
